@@ -124,7 +124,9 @@ let package = Package(
         .testTarget(
             name: "NodeIdentityTests",
             dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorSimulation", "ReflectorModel"]),
-        .testTarget(name: "RelayWireTests", dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
+        .testTarget(
+            name: "RelayWireTests",
+            dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
         .testTarget(
             name: "RelayCoreTests",
             dependencies: [

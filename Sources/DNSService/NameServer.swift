@@ -1,5 +1,6 @@
 import DNSAnswers
 import DatagramIO
+import IdentityKeys
 import Logging
 import ReflectorModel
 import TransactionSigning
@@ -21,9 +22,9 @@ public final class NameServer: Sendable {
         public var listen: [Endpoint]
         /// Directory in which serials, generations and overrides are kept across restarts; nil keeps none of them.
         public var state: String?
-        /// Network keys for probing set reflectors, with their phases; the first key is used for sending. Without keys
-        /// there is no probing.
-        public var probeKeys: [(phase: UInt8, key: [UInt8])] = []
+        /// The server's certificate and key, with which it probes the set reflectors of its zone. Without it there is no
+        /// probing.
+        public var identity: IdentityFolder?
         /// Clients that may query `explain` and `_status`. Nil allows this machine: loopback and the addresses of its
         /// interfaces, since these are the sources of local queries to the server's public address.
         public var explainFrom: [CIDRBlock]?
@@ -138,9 +139,9 @@ public final class NameServer: Sendable {
         let cookies = try configuration.cookieSecrets.map { path throws(CookieSecretFile.Failure) in
             try CookieSecretFile.read(path)
         }
-        guard let targets = await keeper.readAhead() else { throw StartError.zones(await keeper.problems) }
+        guard await keeper.readAhead() else { throw StartError.zones(await keeper.problems) }
         let unheard = await askForSerials()
-        let health = try await startProbing(targets)
+        let health = try await startProbing()
         defer { health?.stop() }
         let hostStates = HostStates(overrides: await overrideRegistry.entries).updated(by: pending.take())
         let first = await keeper.update(readsFiles: true, hostStates: hostStates, unixTime: WallClock.seconds)
@@ -193,7 +194,9 @@ public final class NameServer: Sendable {
                 if outcome.isSerialRaised { await transferService.serve(outcome.zones) }
                 if let engine = outcome.engine { await listeners.replace(engine) }
                 if areFilesChanged { reloadCookies(listeners) }
-                if areFilesChanged, let health { health.setTargets(await keeper.probeTargets) }
+                if areFilesChanged, let health, let zone = configuration.identity?.content.zone {
+                    health.follow(await keeper.files.first { $0.zone == zone })
+                }
                 await running.note(await keeper.status)
                 guard outcome.isSerialRaised else { return }
                 notifier?.announce(outcome.zones)
@@ -272,11 +275,20 @@ public final class NameServer: Sendable {
     }
 
     /// Starts probing and waits for the first round, so that the first answers leave out dead hosts.
-    private func startProbing(_ targets: [ProbeTarget]) async throws -> HealthService? {
-        guard !configuration.probeKeys.isEmpty else { return nil }
-        let health = try HealthService(
-            keys: configuration.probeKeys, name: configuration.nsid, targets: targets, logger: logger
-        ) { [pending] in pending.healthChanged($0) }
+    private func startProbing() async throws -> HealthService? {
+        guard let identity = configuration.identity else {
+            logger.notice("set reflectors are not probed: this name server has no identity (--identity)")
+            return nil
+        }
+        let content = await keeper.contentsAhead.first { $0.zone == identity.content.zone }
+        if content == nil {
+            logger.warning(
+                "the identity is of a zone that is not served here, so no set reflector is probed",
+                metadata: ["zone": "\(identity.content.zone)"])
+        }
+        let health = try HealthService(identity: identity, zone: content, logger: logger) { [pending] in
+            pending.healthChanged($0)
+        }
         await health.firstRound()
         return health
     }
@@ -310,11 +322,8 @@ public final class NameServer: Sendable {
     /// Reads the directory again, as on SIGHUP.
     public func reload() async { pending.filesChanged() }
 
-    /// Replaces the network keys for probing, if the server probes. Throws, and changes nothing, if a key can't be
-    /// used.
-    public func replaceProbeKeys(_ keys: [(phase: UInt8, key: [UInt8])]) async throws {
-        try await running.health?.replaceKeys(keys)
-    }
+    /// Replaces certificate, key and operators for probing, if the server probes. The name and the zone must be the same.
+    public func replace(_ identity: IdentityFolder) async { await running.health?.replace(identity) }
 
     /// Replaces the TSIG keys that verify and sign transfers.
     public func replaceTransferKeys(_ keys: TSIGKeyring) { configuration.transfers.keys = keys }

@@ -35,7 +35,8 @@ public enum AuthenticatedEncryption {
             var written: Int32 = 0
             var nothing: UInt8 = 0
             // libcrypto copies the tag; the parameter lacks const for historical reasons.
-            let tag = UnsafeMutableRawPointer(mutating: UnsafeRawBufferPointer(rebasing: sealed[output.count...]).octets)
+            let tag = UnsafeMutableRawPointer(
+                mutating: UnsafeRawBufferPointer(rebasing: sealed[output.count...]).octets)
             return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tagLength), tag) == 1
                 && EVP_DecryptUpdate(context, nil, &written, associated, Int32(associated.count)) == 1
                 && EVP_DecryptUpdate(context, output.octets, &written, sealed.octets, Int32(output.count)) == 1

@@ -42,9 +42,6 @@ public struct LocalIdentities: Sendable {
     /// or say something else about their nodes.
     /// - Parameter now: in seconds since 1970.
     public func make(_ nodes: [Node], zone: String, now: UInt64) throws(IdentityFileError) {
-        for folder in [path, path + "/nodes"] where mkdir(folder, 0o700) != 0 && errno != EEXIST {
-            throw IdentityFileError(folder, "mkdir: \(String(cString: strerror(errno)))")
-        }
         if access(OperatorFolder.keyPath(operatorFolder), F_OK) != 0 {
             _ = try OperatorFolder.make(operatorFolder, name: "up", role: .admin)
         }

@@ -9,9 +9,10 @@ extension NetworkPlan {
             "\(node.ops)",
         ]
         if node.role == .nameServer {
-            return ["nameserver", "--zones", zones, "--listen", "\(node.dns)", "--keys", folder.keys] + own
+            return ["nameserver", "--zones", zones, "--listen", "\(node.dns)"] + own
         }
-        var arguments = [node.role.rawValue, node.name, "--zone", zone, "--keys", folder.keys]
+        var arguments = [node.role.rawValue, node.name, "--zone", zone]
+        if node.role == .entrypoint { arguments += ["--keys", folder.keys] }
         for server in nameServers { arguments += ["--server", "\(server.dns)"] }
         if let region = node.region { arguments += ["--region", "\(region.rawValue)"] }
         if node.port != ZoneContent.Defaults().port { arguments += ["--port", "\(node.port)"] }

@@ -6,7 +6,7 @@ import RelayService
 /// The folder of one run of `up`: keys and identities, each node's state and log, the test picture.
 ///
 /// ```
-/// keys            mode 0600
+/// keys            keys of encoders, mode 0600
 /// identities/     the operator, and each node's key and certificate (`LocalIdentities`)
 /// logs/NAME.log   output of each process
 /// NAME/           state of each node
@@ -18,7 +18,7 @@ public struct RunFolder: Sendable {
     /// True if `up` created the folder under the temporary directory; `up` then removes it after a successful run.
     public let isTemporary: Bool
 
-    /// Path of the key file.
+    /// Path of the file with the keys of encoders.
     public var keys: String { path + "/keys" }
     var testPicture: String { path + "/test.ts" }
     /// Path of a process's log.

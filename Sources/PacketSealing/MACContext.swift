@@ -26,7 +26,9 @@ struct MACContext {
     /// Throws if a reused HMAC context does not give the same MAC for the same bytes.
     static func checkReuse() throws(PacketSealingError) {
         let key: [UInt8] = [1, 2, 3]
-        guard let context = key.withUnsafeBytes({ MACContext(key: $0) }) else { throw .last(operation: "make a MAC key") }
+        guard let context = key.withUnsafeBytes({ MACContext(key: $0) }) else {
+            throw .last(operation: "make a MAC key")
+        }
         defer { context.free() }
         func mac() -> [UInt8]? {
             var tag = [UInt8](repeating: 0, count: WireLimits.macLength)

@@ -77,7 +77,8 @@ extension ControlCodec {
         writer.writeSequence(reply.oldest)
         writer.writeSequence(reply.highest)
         writer.write(reply.retryAfterMilliseconds)
-        precondition((reply.key != nil) == (reply.status == .ok), "ControlCodec: a key without a stream, or without one")
+        precondition(
+            (reply.key != nil) == (reply.status == .ok), "ControlCodec: a key without a stream, or without one")
         if let key = reply.key { writer.write(key) }
     }
 

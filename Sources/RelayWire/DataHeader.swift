@@ -15,7 +15,8 @@ public struct DataHeader: Hashable, Sendable {
 
     @inlinable
     public init(
-        retransmitted: Bool, token: UInt64, linkNumber: UInt32, tag: IncarnationTag, sequence: SequenceNumber, isFiller: Bool
+        retransmitted: Bool, token: UInt64, linkNumber: UInt32, tag: IncarnationTag, sequence: SequenceNumber,
+        isFiller: Bool
     ) {
         self.retransmitted = retransmitted
         self.token = token

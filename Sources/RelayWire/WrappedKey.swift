@@ -2,7 +2,7 @@ import ReflectorModel
 
 /// A stream's sealing key on its way to a child, encrypted under the key that only the two ends of the link have
 /// (WireFormat.md, "Stream keys").
-public struct WrappedKey: Sendable, Hashable {
+public struct WrappedKey: Sendable, Equatable {
     /// Bytes of the encrypted key and its tag.
     public static let length = 32
 
@@ -14,12 +14,6 @@ public struct WrappedKey: Sendable, Hashable {
     public init(nonce: UInt64) { self.nonce = nonce }
 
     public static func == (a: WrappedKey, b: WrappedKey) -> Bool { a.nonce == b.nonce && a.words == b.words }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(nonce)
-        hasher.combine(words.0)
-        hasher.combine(words.2)
-    }
 
     public mutating func withMutableBytes<Value>(_ body: (UnsafeMutableRawBufferPointer) -> Value) -> Value {
         withUnsafeMutableBytes(of: &words, body)

@@ -7,7 +7,9 @@ public enum TrustedFile {
     /// name.
     /// - Parameter isSigned: true if its content proves itself by a signature, so that it does not matter who can write
     ///   the file.
-    public static func read(_ path: String, bytesMax: Int, isSigned: Bool = false) throws(PrivateFile.Failure) -> [UInt8] {
+    public static func read(_ path: String, bytesMax: Int, isSigned: Bool = false) throws(PrivateFile.Failure)
+        -> [UInt8]
+    {
         let isAllowed = { (status: stat, _: Int32) throws(PrivateFile.Failure) in
             guard isSigned || status.st_mode & 0o022 == 0 else {
                 throw .writableByOthers(path: path, mode: status.st_mode & 0o7777)

@@ -1,4 +1,5 @@
 import DNSAnswers
+import NodeIdentity
 import ReflectorModel
 import ReflectorSimulation
 import RelayCore
@@ -15,8 +16,9 @@ final class ProbedNetwork {
         var bytes: [UInt8]
     }
 
-    static let key: UInt64 = 0xfeed
-    private let prober: Prober
+    /// The key of the operator who signs the nodes' certificates.
+    static let operatorKey: UInt64 = 0xfeed
+    private let prober: Prober<SimulatedIdentityCrypto>
     private var nodes: [Endpoint: RelayNode] = [:]
     private var lives: UInt64 = 0
     private var random: SeededGenerator
@@ -37,8 +39,10 @@ final class ProbedNetwork {
     private var revision: UInt64 = 0
     private(set) var datagrams = 0
 
-    /// - Parameter hasBoth: each node also has an IPv6 address, which does not answer until `turn`.
-    init(count: Int, seed: UInt64 = 1, proberKey: UInt64 = key, hasBoth: Bool = false) {
+    /// - Parameters:
+    ///   - identity: the prober's; by default that of a name server.
+    ///   - hasBoth: each node also has an IPv6 address, which does not answer until `turn`.
+    init(count: Int, seed: UInt64 = 1, identity: SimulatedIdentity? = nil, hasBoth: Bool = false) {
         targets = (1...count).map { number in
             let name = "set-\(number)"
             return ProbeTarget(
@@ -48,8 +52,15 @@ final class ProbedNetwork {
                 node: NodeID(name: name), name: name)
         }
         random = SeededGenerator(seed: seed)
+        let identity = identity ?? SimulatedIdentity(name: "ns1", .nameServer, operatorKey: Self.operatorKey)
+        let crypto = SimulatedCrypto(operatorKey: Self.operatorKey, seed: seed &+ 1_000)
+        let identityCrypto = SimulatedIdentityCrypto(seed: seed &+ 2_000)
         prober = Prober(
-            name: "ns1", crypto: SimulatedCrypto(networkKeys: [proberKey], seed: seed &+ 1_000), seed: seed)
+            identity: ProbeIdentity(
+                identityCrypto, credential: identity.credential(identityCrypto), trust: identity.trust,
+                seconds: SimulatedIdentity.start, at: now),
+            crypto: crypto, seed: seed
+        ) { crypto.install($0) }
         headers = .allocate(byteCount: 1 << 16, alignment: 16)
         batch = DatagramBatch(countMax: 16, headers: headers)
         for target in targets { start(target) }
@@ -60,13 +71,28 @@ final class ProbedNetwork {
     deinit { headers.deallocate() }
 
     /// Starts (or restarts) a node, with its own cookie secret.
-    func start(_ target: ProbeTarget) {
+    ///
+    /// - Parameter name: of the node that runs at the target's address; the target itself by default.
+    func start(_ target: ProbeTarget, as name: String? = nil) {
         lives += 1
-        var configuration = RelayConfiguration(name: target.name, role: .set)
+        var configuration = RelayConfiguration(name: name ?? target.name, role: .set)
         configuration.packetsMax = 64
+        let crypto = SimulatedCrypto(operatorKey: Self.operatorKey, seed: lives)
         nodes[target.endpoint] = RelayNode(
-            configuration: configuration, crypto: SimulatedCrypto(networkKeys: [Self.key], seed: lives), seed: lives,
-            sink: nil, now: now)
+            configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration, at: now),
+            seed: lives, sink: nil, now: now)
+    }
+
+    /// The prober learns that these nodes' certificates are revoked.
+    func revoke(_ targets: [ProbeTarget]) throws -> Bool {
+        prober.replace(
+            try SimulatedIdentity.revocations(
+                of: targets.map { max($0.node.rawValue, 1) }, sequence: 1, operatorKey: Self.operatorKey))
+    }
+
+    /// What prevented probes since the last call.
+    var problems: [String: ProbeProblem] {
+        Dictionary(prober.takeProblems().map { ($0.target.name, $0.problem) }) { $1 }
     }
 
     func kill(_ target: ProbeTarget) { nodes[target.endpoint] = nil }
@@ -79,15 +105,16 @@ final class ProbedNetwork {
 
     func state(_ target: ProbeTarget) -> ZoneContentHealth { prober.monitor.report.health[target] ?? .unprobed }
     var isFrozen: Bool { prober.monitor.isFrozen }
-    var counters: Prober.Counters { prober.counters }
+    var counters: ProberCounters { prober.counters }
 
     /// Advances the time.
     func run(for span: TimeSpan) {
         let end = now + span
         while true {
-            let next = min(prober.nextTimeout, flying.map(\.at).min() ?? .distantFuture)
+            let next = min(prober.nextTimeout, flying.map(\.at).min() ?? .distantFuture, nextOfNodes)
             guard next <= end else { break }
             now = max(next, now)
+            runNodes()
             deliver()
             if prober.nextTimeout <= now { prober.handleTimeout(at: now) }
             collect()
@@ -98,6 +125,7 @@ final class ProbedNetwork {
     /// The prober itself pauses: nothing is handled for this long, then everything at once.
     func pause(for span: TimeSpan) {
         let end = now + span
+        runNodes()
         // The nodes still answer.
         for flight in flying where flight.to != own {
             hand(flight)
@@ -130,6 +158,10 @@ final class ProbedNetwork {
             return flying.append(later)
         }
         flight.bytes.withUnsafeBytes { node.receive($0, from: flight.from, at: now) }
+        transmit(node, from: flight.to)
+    }
+
+    private func transmit(_ node: RelayNode, from endpoint: Endpoint) {
         var more = true
         while more {
             batch.removeAll()
@@ -137,10 +169,24 @@ final class ProbedNetwork {
             for entry in batch.entries {
                 let start = Int(entry.headerOffset)
                 send(
-                    Array(batch.headers[start..<start + Int(entry.headerLength)]), from: flight.to,
+                    Array(batch.headers[start..<start + Int(entry.headerLength)]), from: endpoint,
                     to: entry.destination)
             }
             more = more && !batch.isEmpty
+        }
+    }
+
+    private var running: [(endpoint: Endpoint, node: RelayNode)] {
+        nodes.filter { entry in !stopped.contains { $0.endpoint == entry.key } }.map { ($0.key, $0.value) }
+            .sorted { "\($0.endpoint)" < "\($1.endpoint)" }
+    }
+
+    private var nextOfNodes: MonotonicInstant { running.map(\.node.nextTimeout).min() ?? .distantFuture }
+
+    private func runNodes() {
+        for (endpoint, node) in running where node.nextTimeout <= now {
+            node.handleTimeout(at: now)
+            transmit(node, from: endpoint)
         }
     }
 

@@ -1,5 +1,7 @@
 import DNSAnswers
+import NodeIdentity
 import ReflectorModel
+import ReflectorSimulation
 import RelayWire
 import Testing
 
@@ -188,12 +190,58 @@ struct ProberTests {
         #expect(network.counters.lateWakeups >= 10)
     }
 
-    @Test("Without the network key no target answers")
-    func wrongKey() {
-        let network = ProbedNetwork(count: 3, proberKey: 0xbad)
+    @Test("With a certificate of another operator no target answers, and the problem is named")
+    func stranger() {
+        let network = ProbedNetwork(
+            count: 3, identity: SimulatedIdentity(name: "ns1", .nameServer, operatorKey: 0xbad))
         network.run(for: .seconds(5))
-        #expect(network.counters.answered == 0 && !network.isFrozen)
+        #expect(network.counters.answered == 0 && network.counters.linksOpened == 0 && !network.isFrozen)
         #expect(network.targets.allSatisfy { network.state($0) == .unprobed })
+        #expect(network.problems["set-1"] == .refused(.certificateUntrusted))
+        #expect(network.counters.refused <= 3 * 2, "each handshake costs signatures, so there are few")
+    }
+
+    @Test("A stolen key of an edge opens links, but its probes get no answer")
+    func stolenEdge() {
+        let network = ProbedNetwork(
+            count: 3,
+            identity: SimulatedIdentity(
+                name: "edge-1", .edge, .edge(RegionID(1283)), operatorKey: ProbedNetwork.operatorKey))
+        network.run(for: .seconds(5))
+        #expect(network.counters.answered == 0 && network.counters.linksOpened > 0)
+    }
+
+    @Test("A report counts only from the host that was asked: another node at its address is no sign of life")
+    func impostor() {
+        let network = ProbedNetwork(count: 5)
+        network.run(for: .seconds(5))
+        let victim = network.targets[1]
+        network.start(victim, as: "set-3")
+        network.run(for: .seconds(3))
+        #expect(network.state(victim) == .dead)
+        network.start(victim)
+        network.run(for: .seconds(20))
+        #expect(network.state(victim) == .alive)
+    }
+
+    @Test("A target whose certificate is revoked is dead within 3 s, although its link is open")
+    func revoked() throws {
+        let network = ProbedNetwork(count: 5)
+        network.run(for: .seconds(5))
+        #expect(try network.revoke([network.targets[2]]))
+        network.run(for: .seconds(3))
+        #expect(network.targets.map { network.state($0) == .dead } == [false, false, true, false, false])
+        #expect(network.problems["set-3"] == .certificate(.revoked(sequence: 1)))
+    }
+
+    @Test("Links stay open: targets keep those that answer their heartbeats, and each round is one probe")
+    func links() {
+        let network = ProbedNetwork(count: 10)
+        network.run(for: .seconds(5))
+        let opened = network.counters.linksOpened
+        #expect(opened >= 10)
+        network.run(for: .seconds(600))
+        #expect(network.counters.linksOpened == opened && network.counters.missed == 0)
     }
 
     @Test("The cost is constant: under four datagrams per second and target, both directions together")
@@ -208,8 +256,7 @@ struct ProberTests {
 struct LossMonitorTests {
     private static func run(_ monitor: inout LossMonitor, loss: Double, seconds: Int, from start: Int) {
         for second in start..<start + seconds {
-            var report = ProbeReport(
-                keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
+            var report = ProbeReport(number: 0)
             report.uptimeMilliseconds = UInt64(second) * 1_000
             report.received = UInt64(second) * 1_000
             report.lost = UInt64(Double(second - start) * 1_000 * loss)
@@ -237,8 +284,7 @@ struct LossMonitorTests {
         var monitor = LossMonitor()
         Self.run(&monitor, loss: 0, seconds: 30, from: 1)
         for (second, number) in [UInt64.max, UInt64.max - 1, 1 << 63, 1 << 62, 0, .max].enumerated() {
-            var report = ProbeReport(
-                keyPhase: 0, node: NodeID(1), nonce: HandshakeNonce(high: 0, low: 0), number: 0)
+            var report = ProbeReport(number: 0)
             report.uptimeMilliseconds = .max
             report.received = number
             report.lost = .max

@@ -16,11 +16,20 @@ struct CommandLineTests {
             (["trace", "live/news", "--region", "abc"], "reflector trace"),
             (["trace", "LIVE NEWS", "--region", "1"], "reflector trace"),
             (["keys", "streams", "/nowhere/keys", "--stream", "live*"], "reflector keys streams"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--capacity", "10Gbit"], "reflector set"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--deadline", "0"], "reflector set"),
-            (["set", "sjc-1", "--keys", "/nowhere", "--identity", "/nowhere", "--port", "0"], "reflector set"),
-            (["edge", "edge-1", "--region", "1", "--keys", "/nowhere", "--identity", "/nowhere", "--ops", "x"], "reflector edge"),
-            (["entrypoint", "ep-1", "--keys", "/nowhere", "--identity", "/nowhere", "--ingest-rate-max", "1"], "reflector entrypoint"),
+            (
+                ["set", "sjc-1", "--identity", "/nowhere", "--capacity", "10Gbit"],
+                "reflector set"
+            ),
+            (["set", "sjc-1", "--identity", "/nowhere", "--deadline", "0"], "reflector set"),
+            (["set", "sjc-1", "--identity", "/nowhere", "--port", "0"], "reflector set"),
+            (
+                ["edge", "edge-1", "--region", "1", "--identity", "/nowhere", "--ops", "x"],
+                "reflector edge"
+            ),
+            (
+                ["entrypoint", "ep-1", "--keys", "/nowhere", "--identity", "/nowhere", "--ingest-rate-max", "1"],
+                "reflector entrypoint"
+            ),
             (["status", "--role", "king"], "reflector status"),
         ])
     func usage(_ arguments: [String], _ command: String) throws {
@@ -31,12 +40,13 @@ struct CommandLineTests {
         #expect(result.errors.contains("See '\(command) --help'"), "\(result.errors)")
     }
 
-    @Test("An unusable key file is not wrong usage: it gives exit status 1 and one line that names the file")
-    func keyFile() throws {
+    @Test("An unusable identity is not wrong usage: it gives exit status 1 and lines that name the files")
+    func identity() throws {
         for arguments in [
             ["set", "sjc-1", "--capacity", "10Gbps"], ["edge", "edge-1", "--region", "1"], ["entrypoint", "ep-1"],
         ] {
-            let result = try Program.run(Program.reflector, arguments + ["--keys", "/nowhere", "--identity", "/nowhere"])
+            let result = try Program.run(
+                Program.reflector, arguments + ["--identity", "/nowhere"])
             #expect(result.code == 1, "\(result.errors)")
             #expect(result.errors.hasPrefix("reflector: /nowhere"), "\(result.errors)")
         }

@@ -160,7 +160,7 @@ struct DaemonTests {
 
     @Test("options out of range are usage errors, not crashes")
     func options() throws {
-        let rest = ["--keys", "/nowhere", "--identity", "/nowhere"]
+        let rest = ["--identity", "/nowhere"]
         for arguments in [
             ["entrypoint", "ep-bos", "--payload", "-5000"], ["entrypoint", "ep-bos", "--payload", "1317"],
             ["set", "sjc-1", "--deadline", "9223372036854775807"], ["set", "sjc-1", "--deadline=-1"],

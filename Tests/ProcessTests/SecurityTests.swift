@@ -1,4 +1,6 @@
 import Foundation
+import IdentityKeys
+import NodeIdentity
 import ReflectorModel
 import RelayService
 import TestSupport
@@ -28,12 +30,13 @@ struct SecurityTests {
             try await eventually("packets at the entrypoint") {
                 (try await network.stream("live/news", at: "ep-bos")?.packetsIn ?? 0) > 50
             }
-            // The same edge restarts with the keys of another network.
-            let keys = network.folder + "/other-keys"
-            try KeyFile.generate(streams: []).write(to: keys)
+            // The same edge restarts with a certificate of another network's operator.
+            let own = try IdentityFolder(loading: network.identities.folder(of: "edge-nen")).content
+            let other = try network.makeIdentity(
+                .init(name: own.name, role: own.role, region: own.region), zone: own.zone, folder: "other")
             try await network.kill("edge-nen")
             let before = try await handshakesRefused(network)
-            try await network.start("edge-nen", options: ["--keys", keys])
+            try await network.start("edge-nen", options: ["--identity", other])
             try await network.waitUntilReady("edge-nen")
             let view = try Program.run(
                 "curl",
@@ -48,14 +51,14 @@ struct SecurityTests {
             for node in ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"] {
                 #expect(try await network.status(of: node).counters["data_sent"] == 0)
             }
-            print("wrong network key: \(refused) handshakes refused, viewer got \(view.output)")
+            print("another operator: \(refused) handshakes refused, viewer got \(view.output)")
         }
     }
 
     private func handshakesRefused(_ network: TestNetwork) async throws -> UInt64 {
         var sum: UInt64 = 0
         for node in ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"] {
-            sum += try await network.status(of: node).counters["rejected_handshake_mac"] ?? 0
+            sum += try await network.status(of: node).counters["certificates_untrusted"] ?? 0
         }
         return sum
     }

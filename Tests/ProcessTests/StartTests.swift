@@ -30,7 +30,9 @@ struct StartTests {
             try await network.waitUntilReady("ns1")
             try await start("nosuch", .init(name: "nosuch", role: .set)) { $0.map { $0 == "sjc-1" ? "nosuch" : $0 } }
             let sjc = LocalIdentities.Node(name: "sjc-1", role: .entrypoint)
-            try await start("foreign", .init(name: "sjc-1", role: .set), zone: "example.org") { $0.map { $0 == "reflector.net" ? "example.org" : $0 } }
+            try await start("foreign", .init(name: "sjc-1", role: .set), zone: "example.org") {
+                $0.map { $0 == "reflector.net" ? "example.org" : $0 }
+            }
             try await start("unnamed", sjc) { ["entrypoint"] + $0.dropFirst() }
             let elsewhere = LocalIdentities.Node(name: "edge-bos", role: .edge, region: .edge(RegionID(9_999)))
             let identity = try network.makeIdentity(elsewhere, zone: "reflector.net", folder: "elsewhere")

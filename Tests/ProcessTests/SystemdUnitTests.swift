@@ -8,7 +8,9 @@ struct SystemdUnitTests {
         for unit in ["reflector@.service", "reflector-nameserver.service"] {
             let text = try String(
                 contentsOf: Program.root.appendingPathComponent("tools/systemd/\(unit)"), encoding: .utf8)
-            #expect(text.contains("--identity ") && text.contains("node.key") && text.contains("[Install]") && text.contains("StartLimitIntervalSec=0"))
+            #expect(
+                text.contains("--identity ") && text.contains("node.key") && text.contains("[Install]")
+                    && text.contains("StartLimitIntervalSec=0"))
         }
         guard try Program.run("which", ["systemd-analyze"]).code == 0 else {
             print("skipped: no systemd-analyze on this machine; tools/setup installs it")

@@ -1,5 +1,4 @@
 import Foundation
-import PacketSealing
 import ReflectorModel
 import TestSupport
 import Testing
@@ -18,16 +17,12 @@ struct KeyFileTests {
         let file = try KeyFile.parse(
             """
             # secrets
-            network 7 \(hex)   ; the one for sending
-            network 8 \(hex)
             stream live/news news-key-1
             stream live/news news-key-2
             stream live/* live-key-1
             stream live/sport/* sport-key
 
             """, path: "k")
-        #expect(file.networkKeys.map(\.phase) == [7, 8])
-        #expect(file.networkKeys[0].bytes == Array(repeating: 0x0f, count: 32))
         let keys = file.streamKeys
         #expect(try keys.verdict(on: "news-key-2", for: stream("live/news")) == .accepted)
         #expect(try keys.verdict(on: "live-key-1", for: stream("live/news")) == .wrong)
@@ -41,44 +36,27 @@ struct KeyFileTests {
 
     @Test("Lines may end in CR LF")
     func carriageReturns() throws {
-        let file = try KeyFile.parse("network 7 \(hex)\r\nstream live/news news-key-1\r\n", path: "k")
-        #expect(file.networkKeys.map(\.phase) == [7])
+        let file = try KeyFile.parse("# secrets\r\nstream live/news news-key-1\r\n", path: "k")
         #expect(try file.streamKeys.keys(for: stream("live/news")) == ["news-key-1"])
-    }
-
-    @Test("While a node runs, the key of a phase cannot change")
-    func keysInUse() throws {
-        let old = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 1, count: 32))
-        let new = KeyFile.NetworkKey(phase: 2, bytes: Array(repeating: 2, count: 32))
-        let other = KeyFile.NetworkKey(phase: 1, bytes: Array(repeating: 3, count: 32))
-        let keys = KeysInUse([old])
-        #expect(throws: KeysInUse.Refused(phase: 1)) { try keys.replace([other]) }
-        try keys.replace([old, new])
-        #expect(throws: KeysInUse.Refused(phase: 1)) { try keys.replace([new, other]) }
-        try keys.replace([new])
-        try keys.replace([new, other])
     }
 
     @Test("All problems are reported at once with line and column, without secrets")
     func problems() throws {
         let text = """
-            network 256 \(hex)
-            network 1 abcdef
-              netwrok 1 \(hex)
+              network 1 \(hex)
             stream live/News topsecret
             stream live/news short
             stream live/news
             stream live/a topsecret more
             stream live/b topsecret
             stream live/b topsecret
-            network 1 \(hex)
-            network 1 \(hex)
+            stream live/c topsecret
             """
         let error = #expect(throws: KeyFile.Invalid.self) { try KeyFile.parse(text, path: "k") }
         let problems = try #require(error).problems
         #expect(
             problems.map { "\($0.line):\($0.column)" } == [
-                "1:9", "2:11", "3:3", "4:8", "5:18", "6:17", "7:25", "9:15", "11:9", "11:75",
+                "1:3", "2:8", "3:18", "4:17", "5:25", "7:15", "8:24",
             ])
         #expect(!problems.contains { $0.text.contains("topsecret") || $0.text.contains(hex) })
     }
@@ -117,35 +95,15 @@ struct KeyFileTests {
     }
 }
 
-@Suite("Signatures and other secret files")
+@Suite("Other secret files")
 struct SecretFileTests {
     private let hex = String(repeating: "0f", count: 32)
-
-    @Test("Ed25519 signs as RFC 8032 specifies")
-    func vector() throws {
-        func bytes(_ hex: String) -> [UInt8] {
-            let digits = hex.compactMap(\.hexDigitValue)
-            return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-        }
-        // §7.1, TEST 2.
-        let seed = bytes("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")
-        let publicKey = bytes("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
-        #expect(Ed25519.publicKey(seed: seed) == publicKey)
-        let signature = bytes(
-            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
-                + "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
-        #expect(Ed25519.sign([0x72], seed: seed) == signature)
-        #expect(Ed25519.isValid(signature, of: [0x72], publicKey: publicKey))
-        for wrong in [[], [UInt8](repeating: 0, count: 64), [UInt8](repeating: 0xff, count: 64)] {
-            #expect(!Ed25519.isValid(wrong, of: [0x72], publicKey: publicKey))
-        }
-    }
 
     @Test("Lines of operators are refused in the nodes' file, without printing the key")
     func misplaced() throws {
         for word in ["operator-private", "operator-secret", "operator-public", "operator"] {
             let error = #expect(throws: KeyFile.Invalid.self) {
-                try KeyFile.parse("network 1 \(hex)\n\(word) 1 \(hex)\n", path: "k")
+                try KeyFile.parse("stream live/a topsecret\n\(word) 1 \(hex)\n", path: "k")
             }
             #expect(error?.description.hasPrefix("k:2:1: unknown word") == true)
             #expect(error?.description.contains(hex) == false)

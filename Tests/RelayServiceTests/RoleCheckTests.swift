@@ -1,4 +1,6 @@
+import IdentityKeys
 import ReflectorModel
+import TestSupport
 import Testing
 
 @testable import RelayService
@@ -8,9 +10,13 @@ struct RoleCheckTests {
     private func findings(
         _ name: String, _ role: NodeRole, _ region: RegionID?, listen: String, zone: [String], at address: String
     ) throws -> [String] {
+        let folder = try TemporaryFolder()
+        let identities = LocalIdentities(folder.path + "/identities")
+        try identities.make(
+            [.init(name: name, role: .set)], zone: "reflector.net", now: 1_790_000_000)
         let configuration = NodeConfiguration(
             name: name, role: role, region: region, zone: "reflector.net", servers: [],
-            keys: KeyFile(networkKeys: [], streamKeys: StreamKeys()))
+            identity: try IdentityFolder(loading: identities.folder(of: name)))
         let host = ResolvedHost(
             name: name, endpoint: Endpoint(address: try #require(IPAddress(address)), port: 4900), priority: 0,
             weight: 1)

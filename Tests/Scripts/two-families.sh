@@ -95,11 +95,11 @@ listen=(--listen 10.9.0.1:5300)
 [ $hasSix = no ] || listen+=(--listen '[2001:db8:9::1]:5300')
 # Without --ops, an edge serves its status on loopback.
 case $case in no6) edge_ops=127.0.0.1:4980 ops=() ;; *) edge_ops='[2001:db8:9::e]:4980' ops=(--ops "$edge_ops") ;; esac
-node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --keys keys --identity id-$name "$@" >$name.log 2>&1 & pids+=($!); }
-env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --keys keys --identity id-ns1 --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
-node entrypoint ep --server $server --ops 10.9.0.2:4980
+node() { local what=$1 name=$2; shift 2; env LD_PRELOAD="$preload" "$reflector" $what $name --zone two.test --identity id-$name "$@" >$name.log 2>&1 & pids+=($!); }
+env LD_PRELOAD="$preload" "$reflector" nameserver --zones zones "${listen[@]}" --identity id-ns1 --ops 10.9.0.1:4980 >ns1.log 2>&1 & pids+=($!)
+node entrypoint ep --keys keys --server $server --ops 10.9.0.2:4980
 node set set --server $server --ops 10.9.0.3:4980
-nsenter -t $edge -n env LD_PRELOAD="$preload" "$reflector" edge edge --region 1 --zone two.test --keys keys --identity id-edge \
+nsenter -t $edge -n env LD_PRELOAD="$preload" "$reflector" edge edge --region 1 --zone two.test --identity id-edge \
     --server "$edge_server" "${ops[@]}" >edge.log 2>&1 & pids+=($!)
 for try in $(seq 100); do curl -sf http://10.9.0.2:4980/readyz >/dev/null && break; sleep 0.1; done
 ffmpeg -nostdin -loglevel error -re -f lavfi -i testsrc2=size=320x180:rate=25 -c:v libx264 -preset ultrafast -b:v 1M \

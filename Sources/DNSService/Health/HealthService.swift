@@ -1,7 +1,11 @@
+import DNSAnswers
 import DatagramIO
+import IdentityKeys
 import Logging
+import NodeIdentity
 import PacketSealing
 import ReflectorModel
+import ZoneCompiler
 
 /// Runs the prober of a name server on a loop of its own and publishes the targets' health.
 struct HealthService: Sendable {
@@ -15,11 +19,11 @@ struct HealthService: Sendable {
     /// Starts probing.
     ///
     /// - Parameters:
-    ///   - keys: network keys with their phases; the first key is used for sending.
-    ///   - name: name of this name server, which determines its node id.
+    ///   - identity: of this name server.
+    ///   - zone: the identity's zone, with the set reflectors to probe; nil if it is not served.
     ///   - changed: called on every change of the targets' states.
     init(
-        keys: [(phase: UInt8, key: [UInt8])], name: String, targets: [ProbeTarget], logger: Logger,
+        identity: IdentityFolder, zone: ZoneContent?, logger: Logger,
         changed: @escaping @Sendable (ProberReport) -> Void
     ) throws {
         var options = DatagramLoop.Options()
@@ -35,10 +39,11 @@ struct HealthService: Sendable {
             sockets.append(socket)
         }
         var seed = SystemRandomNumberGenerator()
-        let crypto = try LibcryptoPacketCrypto(networkKeys: keys)
-        let prober = Prober(name: name, crypto: crypto, seed: seed.next())
+        let crypto = try LibcryptoPacketCrypto()
         let (completed, complete) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let handler = ProbeLoop(loop: loop, prober: prober, crypto: crypto, sockets: sockets) { report, isComplete in
+        let handler = ProbeLoop(
+            loop: loop, identity: identity, crypto: crypto, seed: seed.next(), sockets: sockets, logger: logger
+        ) { report, isComplete in
             Self.log(report, logger)
             changed(report)
             if isComplete { complete.finish() }
@@ -46,7 +51,7 @@ struct HealthService: Sendable {
         self.loop = loop
         self.completed = completed
         self.handler = try loop.start(handler: handler, name: "probes")
-        setTargets(targets)
+        follow(zone)
     }
 
     /// Waits until every target has a first result, but at most `warmUp`.
@@ -60,16 +65,21 @@ struct HealthService: Sendable {
         }
     }
 
-    func setTargets(_ targets: [ProbeTarget]) {
+    /// The files of the zone have changed: other targets, or another revocation list.
+    func follow(_ zone: ZoneContent?) {
         let handler = handler
-        loop.execute { handler.value.setTargets(targets) }
+        let targets = zone?.probeTargets ?? []
+        let revocations = zone?.revocationData.flatMap { try? RevocationRecords.list(in: $0) }
+        loop.execute {
+            handler.value.replace(revocations)
+            handler.value.setTargets(targets)
+        }
     }
 
-    /// Replaces the network keys for probing. Throws, and changes nothing, if libcrypto refuses a key.
-    func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) throws(PacketSealingError) {
-        _ = try LibcryptoPacketCrypto(networkKeys: keys)
+    /// Replaces certificate, key and operators.
+    func replace(_ identity: IdentityFolder) {
         let handler = handler
-        loop.execute { handler.value.replaceKeys(keys) }
+        loop.execute { handler.value.replace(identity) }
     }
 
     var counters: [String: UInt64] {

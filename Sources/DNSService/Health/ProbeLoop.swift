@@ -1,5 +1,7 @@
 import DatagramIO
+import IdentityKeys
 import Logging
+import NodeIdentity
 import PacketSealing
 import ReflectorModel
 import RelayWire
@@ -7,8 +9,9 @@ import RelayWire
 /// The thin shell around a `Prober`: a socket for each address family, a timer, and a thread for them.
 final class ProbeLoop: DatagramHandler {
     private let loop: DatagramLoop
-    private let prober: Prober
+    private let prober: Prober<LibcryptoIdentityCrypto>
     private let crypto: LibcryptoPacketCrypto
+    private let logger: Logger
     private let sockets: [DatagramSocket]
     private let published: @Sendable (ProberReport, _ isComplete: Bool) -> Void
     private var publishedRevision: UInt64?
@@ -17,15 +20,24 @@ final class ProbeLoop: DatagramHandler {
     private static let batchMax = 64
 
     init(
-        loop: DatagramLoop, prober: Prober, crypto: LibcryptoPacketCrypto, sockets: [DatagramSocket],
+        loop: DatagramLoop, identity: IdentityFolder, crypto: LibcryptoPacketCrypto, seed: UInt64,
+        sockets: [DatagramSocket], logger: Logger,
         published: @escaping @Sendable (ProberReport, Bool) -> Void
     ) {
         self.loop = loop
-        self.prober = prober
         self.crypto = crypto
+        self.logger = logger
+        let trust = PeerTrust(authorities: identity.authorities, zone: identity.content.zone)
+        prober = Prober(
+            identity: ProbeIdentity(
+                LibcryptoIdentityCrypto(), credential: identity.credential, trust: trust, seconds: Self.seconds,
+                at: loop.now),
+            crypto: crypto, seed: seed
+        ) { crypto.install($0) }
         self.sockets = sockets
         self.published = published
-        headers = .allocate(byteCount: Self.batchMax * WireLimits.handshakeLengthMax, alignment: 16)
+        headers = .allocate(
+            byteCount: Self.batchMax * max(WireLimits.handshakeLengthMax, WireLimits.controlLengthMax), alignment: 16)
         batch = DatagramBatch(countMax: Self.batchMax, headers: headers)
     }
 
@@ -35,12 +47,19 @@ final class ProbeLoop: DatagramHandler {
         prober.receive(UnsafeRawBufferPointer(datagram.bytes), from: datagram.source, at: now)
     }
 
-    func timerFired(at now: MonotonicInstant) { prober.handleTimeout(at: now) }
+    func timerFired(at now: MonotonicInstant) {
+        prober.setSeconds(Self.seconds, at: now)
+        prober.handleTimeout(at: now)
+    }
 
     func wakeEnded(at now: MonotonicInstant) {
         flush()
         let next = prober.nextTimeout
         loop.nextWakeup = next == .distantFuture ? nil : next
+        for (target, problem) in prober.takeProblems() {
+            logger.warning(
+                "set reflector can't be probed", metadata: ["name": "\(target.name)", "cause": "\(problem)"])
+        }
         guard prober.monitor.revision != publishedRevision else { return }
         publishedRevision = prober.monitor.revision
         published(prober.monitor.report, prober.monitor.isComplete)
@@ -48,11 +67,19 @@ final class ProbeLoop: DatagramHandler {
 
     func setTargets(_ targets: [ProbeTarget]) { prober.setTargets(targets, at: loop.now) }
 
-    /// Switches to other network keys, which libcrypto has already accepted.
-    func replaceKeys(_ keys: [(phase: UInt8, key: [UInt8])]) {
-        guard (try? crypto.replaceNetworkKeys(keys)) != nil else { return }
-        prober.keysChanged()
+    func replace(_ identity: IdentityFolder) {
+        prober.replace(identity.credential, authorities: identity.authorities)
     }
+
+    /// Takes the zone's list. One that no admin signed does not count; then the previous one stays in force.
+    func replace(_ revocations: RevocationList?) {
+        guard let revocations else { return }
+        guard prober.replace(revocations) else {
+            return logger.error("revocation list refused: no admin of the `operators` file signed it")
+        }
+    }
+
+    private static var seconds: UInt64 { UInt64(max(WallClock.seconds, 0)) }
 
     var counters: [String: UInt64] {
         [
@@ -60,6 +87,8 @@ final class ProbeLoop: DatagramHandler {
             "probes_missed": prober.counters.missed, "probes_rejected": prober.counters.rejected,
             "probes_late_wakeups": prober.counters.lateWakeups,
             "probe_targets_left_out": prober.counters.targetsLeftOut, "probe_freezes": prober.monitor.freezes,
+            "probe_links_opened": prober.counters.linksOpened, "probe_links_refused": prober.counters.refused,
+            "probe_targets_distrusted": prober.counters.distrusted,
         ]
     }
 

@@ -32,7 +32,7 @@ extension ZoneContent {
             other: other.map { Endpoint(address: $0, port: member.port) }, node: NodeID(name: name), name: name)
     }
 
-    /// Every member of every set region, once each, in file order.
+    /// The targets of a prober: every member of every set region, once each, in file order.
     var probeTargets: [ProbeTarget] {
         var seen: Set<ProbeTarget> = []
         return setRegions.flatMap(\.members).compactMap(target).filter { seen.insert($0).inserted }

@@ -1,53 +1,35 @@
+import NodeIdentity
 import ReflectorModel
 import RelayWire
 
-/// Checks every set reflector once per round over the relay protocol. A state machine without socket or clock: it takes
-/// datagrams and times, and produces datagrams and a `HealthMonitor`. The owner, one event loop, calls `handleTimeout`
-/// at `nextTimeout`.
+/// Checks every set reflector once per round over a link of the relay protocol. A state machine without socket or clock:
+/// it takes datagrams and times, and produces datagrams and a `HealthMonitor`. The owner, one event loop, calls
+/// `handleTimeout` at `nextTimeout`.
 ///
 /// ```
-/// round ─▶ first try: probe (with a stored cookie), or hello ─▶ cookie ─▶ probe ─▶ report: answered
-///             │ 250 ms without a report                                           ▲
-///             ▼                                                                   │
-///          second try: hello ─▶ cookie ─▶ probe ──────────────────────────────────┘
+/// round ─▶ first try: Probe on the open link ─▶ ProbeReport: answered
+///             │ 250 ms without a report                ▲
+///             ▼                                        │
+///          second try: Hello ─▶ Cookie ─▶ Open ─▶ Opened ─▶ Probe ─▶ ProbeReport
 ///             both tries 500 ms without a report: two misses, the target is silent
 /// ```
-/// The second try goes to the target's address of the other family, if it has one. If the target has restarted, it no
-/// longer accepts the cookie and the first try fails. The second try therefore always starts with a hello. Within a try
-/// each step is resent every 125 ms, so that packet loss alone rarely causes a miss.
-final class Prober {
-    struct Configuration: Sendable {
-        /// Time between two rounds of a target, ± `jitterPercent`.
-        var interval: TimeSpan = .milliseconds(800)
-        /// Jitter in percent of the interval.
-        var jitterPercent: Int64 = 10
-        /// How long a try waits for its report.
-        var timeout: TimeSpan = .milliseconds(500)
-        /// Delay of the second try after the first.
-        var patience: TimeSpan = .milliseconds(250)
-        /// Resend interval of a step.
-        var resend: TimeSpan = .milliseconds(125)
-        /// How long a cookie is used; nodes accept one for 10 s.
-        var cookieSpan: TimeSpan = .seconds(8)
-        /// Maximum number of targets; further targets stay unprobed.
-        var targetsMax = 4_096
-        init() {}
-    }
-
-    struct Counters: Sendable {
-        var sent: UInt64 = 0
-        var answered: UInt64 = 0
-        var missed: UInt64 = 0
-        /// Datagrams that answer no try: malformed, not authentic, late, or from another source.
-        var rejected: UInt64 = 0
-        var lateWakeups: UInt64 = 0
-        var targetsLeftOut: UInt64 = 0
-    }
+/// A first try without a link begins with a Hello, too. The second try goes to the target's address of the other family,
+/// if it has one. If the target has restarted, it no longer knows the link and the first try fails. The second try
+/// therefore always opens a new link. Within a try each step is resent every 125 ms, so that packet loss alone rarely
+/// causes a miss.
+///
+/// The handshake proves that the target is the host that the zone means; so a report counts only from the host that it
+/// was sent to. The target sends heartbeats with a nonce; the prober returns each, so that the target keeps the link.
+final class Prober<Crypto: IdentityCrypto> {
+    /// Sets up the keys of a link in the `PacketCrypto`; nil if there is no room.
+    typealias Install = (LinkSecrets<Crypto.Secret>) -> LinkKeys?
 
     private struct Try {
         enum Step {
-            case greeting(HandshakeNonce)
-            case probing(HandshakeNonce, HandshakeCookie, number: UInt64)
+            /// Nothing is sent: the target has refused us a short time ago.
+            case waiting
+            case opening(ProbeHandshake<Crypto>)
+            case probing(ProbeLink, number: UInt64)
         }
         var step: Step
         var to: Endpoint
@@ -60,38 +42,49 @@ final class Prober {
         var nextRound: MonotonicInstant
         /// Pending tries of the round; empty between rounds.
         var tries: [Try] = []
-        var cookie: (nonce: HandshakeNonce, cookie: HandshakeCookie, of: Endpoint, at: MonotonicInstant)?
+        /// The link of the last report, or one opened since.
+        var link: ProbeLink?
         /// The address that answered last: the next round begins there.
         var answering: Endpoint?
+        /// No handshake before this.
+        var mayOpenFrom = MonotonicInstant.zero
+        var problem: ProbeProblem?
     }
 
     /// Timers are rounded up to a multiple of this number of nanoseconds, so that many targets cause few wake-ups.
-    private static let grid: Int64 = 5_000_000
+    private static var grid: Int64 { 5_000_000 }
     /// A wake-up that is later than this means that our own process was paused: missing replies then prove nothing for
     /// a short time.
-    private static let latenessMax = TimeSpan.milliseconds(50)
+    private static var latenessMax: TimeSpan { .milliseconds(50) }
 
     private(set) var monitor = HealthMonitor()
-    private(set) var counters = Counters()
-    private let configuration: Configuration
-    private let node: NodeID
+    private(set) var counters = ProberCounters()
+    private let configuration: ProberConfiguration
+    private var identity: ProbeIdentity<Crypto>
     private let crypto: any PacketCrypto
+    private let install: Install
     private var random: SeededGenerator
     private var courses: [ProbeTarget: Course] = [:]
     private var targetAt: [Endpoint: [ProbeTarget]] = [:]
     private var judgeFrom = MonotonicInstant.zero
     private var due = MonotonicInstant.distantFuture
     private var output: [(destination: Endpoint, bytes: [UInt8])] = []
+    private var problems: [(target: ProbeTarget, problem: ProbeProblem)] = []
     private let buffer = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: WireLimits.handshakeLengthMax, alignment: 16)
+        byteCount: max(WireLimits.handshakeLengthMax, WireLimits.controlLengthMax), alignment: 16)
 
     /// - Parameters:
-    ///   - name: name of this prober, which determines its node id.
+    ///   - crypto: cryptography of open links, and the source of random numbers.
+    ///   - install: receives the secrets of each link that opens, for `crypto`.
     ///   - seed: seed of the jitter; secrets come from `crypto`.
-    init(configuration: Configuration = Configuration(), name: String, crypto: any PacketCrypto, seed: UInt64) {
+    init(
+        configuration: ProberConfiguration = ProberConfiguration(), identity: ProbeIdentity<Crypto>,
+        crypto: any PacketCrypto, seed: UInt64, install: @escaping Install
+    ) {
         self.configuration = configuration
-        node = NodeID(name: name)
+        self.identity = identity
         self.crypto = crypto
+        self.install = install
         random = SeededGenerator(seed: seed)
     }
 
@@ -113,10 +106,27 @@ final class Prober {
         handleTimeout(at: now)
     }
 
-    /// The keys behind `crypto` have changed: the next tries request a new cookie under the first key.
-    func keysChanged() {
-        for target in monitor.targets { courses[target]?.cookie = nil }
+    /// The name server has a new certificate or other operators. Links open again, each in its next round.
+    func replace(_ credential: NodeCredential<Crypto>, authorities: CertificateAuthorities) {
+        identity.credential = credential
+        identity.trust.authorities = authorities
+        for target in monitor.targets {
+            courses[target]?.link = nil
+            courses[target]?.mayOpenFrom = .zero
+        }
     }
+
+    /// Certificates in this list are not believed from the next round on. False if no admin signed it.
+    func replace(_ revocations: RevocationList) -> Bool {
+        guard identity.trust.authorities.accepts(revocations, zone: identity.trust.zone, identity.crypto) else {
+            return false
+        }
+        identity.trust.revocations = revocations
+        return true
+    }
+
+    /// The wall clock has been read again.
+    func setSeconds(_ seconds: UInt64, at now: MonotonicInstant) { identity.setSeconds(seconds, at: now) }
 
     /// When `handleTimeout` is next due.
     var nextTimeout: MonotonicInstant { due }
@@ -125,6 +135,12 @@ final class Prober {
     func takeOutput() -> [(destination: Endpoint, bytes: [UInt8])] {
         defer { output.removeAll(keepingCapacity: true) }
         return output
+    }
+
+    /// What has prevented probes since the last call: each problem of a target once, until a link opens.
+    func takeProblems() -> [(target: ProbeTarget, problem: ProbeProblem)] {
+        defer { problems.removeAll() }
+        return problems
     }
 
     // MARK: Time
@@ -148,15 +164,16 @@ final class Prober {
             now >= judgeFrom
         {
             counters.missed += 1
+            // A link that opened too late for this round is used in the next one.
+            if let link = course.link, link.openedAt < course.tries[0].startedAt { course.link = nil }
             course.tries = []
-            course.cookie = nil
             monitor.round(target, isAnswered: false, at: now)
         }
         if course.tries.isEmpty, now >= course.nextRound {
             course.nextRound = now + interval
             begin(&course, of: target, at: now)
         } else if course.tries.count == 1, now >= course.tries[0].startedAt + configuration.patience {
-            course.cookie = nil
+            course.link = nil
             begin(&course, of: target, at: now)
         }
         for index in course.tries.indices where now >= resend(of: course.tries[index]) {
@@ -200,81 +217,164 @@ final class Prober {
         let second = first == target.endpoint ? target.other ?? first : target.endpoint
         let to = course.tries.isEmpty ? first : second
         let step: Try.Step
-        if let held = course.cookie, held.of == to, now - held.at < configuration.cookieSpan {
-            step = .probing(held.nonce, held.cookie, number: random64())
+        if let link = course.link, link.address == to, !link.isOver(at: now), identity.isTrusted(link.peer, at: now) {
+            step = .probing(link, number: random64())
+        } else if case .opening? = course.tries.last?.step, let first = course.tries.last, first.to == to {
+            // The same handshake gets more time: two at once would open two links, of which the target keeps one.
+            step = first.step
+            course.tries[0].step = .waiting
+        } else if now >= course.mayOpenFrom {
+            course.link = nil
+            step = opening(to: target)
         } else {
-            step = .greeting(HandshakeNonce(high: random64(), low: random64()))
+            step = .waiting
         }
         course.tries.append(Try(step: step, to: to, startedAt: now, sentAt: now))
         send(step, to: to)
     }
 
+    private func opening(to target: ProbeTarget) -> Try.Step {
+        let bytes = [random64(), random64()].flatMap { word in withUnsafeBytes(of: word) { Array($0) } }
+        guard let nonce = Nonce(bytes) else { return .waiting }
+        return .opening(ProbeHandshake(to: target, identity, nonce: nonce, token: max(random64(), 1)))
+    }
+
     func receive(_ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant) {
-        guard let targets = targetAt[source], let message = try? HandshakeCodec.decode(datagram),
-            HandshakeCodec.verify(datagram, crypto: crypto)
-        else { return counters.rejected += 1 }
-        for target in targets {
+        for target in targetAt[source] ?? [] {
             guard var course = courses[target] else { continue }
-            if take(message, from: target, at: source, &course, at: now) {
-                courses[target] = course
-                return wake(at: wakeUp(of: course, at: now))
+            let isTaken: Bool
+            if case .control? = try? DatagramType.of(datagram) {
+                isTaken = takeControl(datagram, from: target, at: source, &course, at: now)
+            } else {
+                isTaken = takeHandshake(datagram, from: target, at: source, &course, at: now)
             }
+            // An attempt counts even if its message was no use.
+            courses[target] = course
+            if isTaken { return wake(at: wakeUp(of: course, at: now)) }
         }
         counters.rejected += 1
     }
 
-    /// True if the message answers a try of this target.
-    private func take(
-        _ message: HandshakeMessage, from target: ProbeTarget, at source: Endpoint, _ course: inout Course,
+    /// True if the datagram is a message on one of the target's links.
+    private func takeControl(
+        _ datagram: UnsafeRawBufferPointer, from target: ProbeTarget, at source: Endpoint, _ course: inout Course,
         at now: MonotonicInstant
     ) -> Bool {
-        switch message {
-        case .cookie(_, let nonce, let cookie):
-            let greeted = course.tries.firstIndex {
-                if case .greeting(nonce) = $0.step { $0.to == source } else { false }
+        var links = course.tries.compactMap { attempt in
+            if case .probing(let link, _) = attempt.step { link } else { nil }
+        }
+        if let link = course.link, !links.contains(where: { $0 === link }) { links.append(link) }
+        for link in links where link.address == source {
+            guard let message = link.read(datagram) else { continue }
+            switch message {
+            case .probeReport(let report): return take(report, on: link, from: target, &course, at: now)
+            case .linkHeartbeat(let heartbeat):
+                if let renew = link.renew(for: heartbeat, at: now) { send(.renew(renew), on: link) }
+            case .close: drop(link, from: &course)
+            default: break
             }
-            guard let greeted else { return false }
-            course.cookie = (nonce, cookie, source, now)
-            course.tries[greeted].step = .probing(nonce, cookie, number: random64())
-            course.tries[greeted].sentAt = now
-            send(course.tries[greeted].step, to: source)
             return true
-        case .probeReport(let report):
-            let isAsked = course.tries.contains { attempt in
-                guard case .probing(report.nonce, _, report.number) = attempt.step else { return false }
-                return attempt.to == source
+        }
+        return false
+    }
+
+    /// False if the report answers no probe of this round.
+    private func take(
+        _ report: ProbeReport, on link: ProbeLink, from target: ProbeTarget, _ course: inout Course,
+        at now: MonotonicInstant
+    ) -> Bool {
+        let isAsked = course.tries.contains { attempt in
+            if case .probing(let own, report.number) = attempt.step { own === link } else { false }
+        }
+        guard isAsked else { return false }
+        counters.answered += 1
+        course.answering = link.address
+        course.link = link
+        course.tries = []
+        monitor.noteLoss(target) { $0.take(report, at: now) }
+        monitor.round(target, isAnswered: true, at: now)
+        return true
+    }
+
+    /// The target has closed the link: the next try opens another one.
+    private func drop(_ link: ProbeLink, from course: inout Course) {
+        if course.link === link { course.link = nil }
+        for index in course.tries.indices {
+            if case .probing(let own, _) = course.tries[index].step, own === link {
+                course.tries[index].step = .waiting
             }
-            guard isAsked, report.node == target.node else { return false }
-            counters.answered += 1
-            course.answering = source
-            course.tries = []
-            monitor.noteLoss(target) { $0.take(report, at: now) }
-            monitor.round(target, isAnswered: true, at: now)
-            return true
-        case .hello, .open, .opened, .refused, .probe: return false
         }
     }
+
+    // MARK: Opening links
+
+    /// True if the datagram belongs to a handshake of this target.
+    private func takeHandshake(
+        _ datagram: UnsafeRawBufferPointer, from target: ProbeTarget, at source: Endpoint, _ course: inout Course,
+        at now: MonotonicInstant
+    ) -> Bool {
+        guard let message = try? HandshakeCodec.decode(datagram) else { return false }
+        for index in course.tries.indices where course.tries[index].to == source {
+            guard case .opening(var handshake) = course.tries[index].step else { continue }
+            do throws(HandshakeError) {
+                switch try handshake.receive(message, from: target, &identity, at: now) {
+                case .next: course.tries[index].step = .opening(handshake)
+                case .opened(let link, let grant):
+                    guard let keys = install(link.secrets) else { throw .noRoom }
+                    counters.linksOpened += 1
+                    let link = ProbeLink(
+                        to: source, peer: link.peer.content, ownToken: handshake.token, peerToken: grant.parentToken,
+                        keys: keys, crypto: crypto, at: now)
+                    course.link = link
+                    course.problem = nil
+                    course.tries[index].step = .probing(link, number: random64())
+                case .refused(let reason):
+                    counters.refused += 1
+                    course.mayOpenFrom = now + configuration.refusalPause
+                    course.tries[index].step = .waiting
+                    note(.refused(reason), of: target, &course)
+                }
+                course.tries[index].sentAt = now
+                send(course.tries[index].step, to: source)
+                return true
+            } catch .otherNonce {
+                continue
+            } catch {
+                // The handshake counts how often it was tried.
+                course.tries[index].step = .opening(handshake)
+                counters.distrusted += 1
+                if let problem = ProbeProblem(error) { note(problem, of: target, &course) }
+                return false
+            }
+        }
+        return false
+    }
+
+    private func note(_ problem: ProbeProblem, of target: ProbeTarget, _ course: inout Course) {
+        guard course.problem != problem else { return }
+        course.problem = problem
+        problems.append((target, problem))
+    }
+
+    // MARK: Sending
 
     private func send(_ step: Try.Step, to endpoint: Endpoint) {
         switch step {
-        case .greeting(let nonce):
-            send(.hello(keyPhase: keyPhase, role: .observer, node: node, nonce: nonce), to: endpoint)
-        case .probing(let nonce, let cookie, let number):
-            let probe = Probe(
-                keyPhase: keyPhase, role: .observer, node: node, nonce: nonce, cookie: cookie, number: number)
-            send(.probe(probe), to: endpoint)
+        case .waiting: break
+        case .opening(let handshake): send(HandshakeCodec.encode(handshake.message, into: buffer), to: endpoint)
+        case .probing(let link, let number): send(.probe(number: number), on: link)
         }
     }
 
-    private func send(_ message: HandshakeMessage, to endpoint: Endpoint) {
-        let length = HandshakeCodec.encode(message, into: buffer)
-        let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<length])
-        guard HandshakeCodec.finish(datagram, crypto: crypto) else { return }
-        counters.sent += 1
-        output.append((endpoint, Array(datagram)))
+    private func send(_ message: RelayMessage, on link: ProbeLink) {
+        send(link.write(message, into: buffer), to: link.address)
     }
 
-    private var keyPhase: UInt8 { crypto.keyPhases.first ?? 0 }
+    /// Sends this many bytes of `buffer`.
+    private func send(_ length: Int, to endpoint: Endpoint) {
+        counters.sent += 1
+        output.append((endpoint, Array(UnsafeRawBufferPointer(rebasing: buffer[..<length]))))
+    }
 
     private func random64() -> UInt64 {
         var value: UInt64 = 0

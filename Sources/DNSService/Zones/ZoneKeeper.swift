@@ -68,23 +68,19 @@ actor ZoneKeeper {
     /// The content of the served zones: files, overrides and health.
     var contents: [ZoneContent] { served.map(\.content) }
 
-    /// The targets to probe: every set reflector of every zone, once each.
-    var probeTargets: [ProbeTarget] { Self.targets(of: served.map(\.files)) }
-
-    /// Reads the directory for the first `update` and returns the targets to probe, so that probing can start before
-    /// that update. If the files have errors, the last good generation that an earlier run stored is used instead. Nil
-    /// if there is none.
-    func readAhead() -> [ProbeTarget]? {
+    /// Reads the directory for the first `update`, so that probing can start before that update. If the files have
+    /// errors, the last good generation that an earlier run stored is used instead. False if there is none.
+    func readAhead() -> Bool {
         ahead = compile()
         if ahead == nil {
             let kept = archive.zones.compactMap { archive.latest(of: $0)?.content.withoutHostStates }
-            guard !kept.isEmpty else { return nil }
+            guard !kept.isEmpty else { return false }
             (ahead, isAheadKept) = (kept, true)
             logger.critical(
                 "the files have errors: serving the last good generation that was stored",
                 metadata: ["zones": "\(kept.map(\.zone).joined(separator: ","))"])
         }
-        return ahead.map(Self.targets)
+        return ahead != nil
     }
 
     /// The content that has been read but is not served yet.
@@ -115,11 +111,6 @@ actor ZoneKeeper {
         return served.contains { zone in
             store.raise(zone: zone.files.zone).map { raisesDone[zone.files.zone] != $0 } ?? false
         }
-    }
-
-    private static func targets(of contents: [ZoneContent]) -> [ProbeTarget] {
-        var seen: Set<ProbeTarget> = []
-        return contents.flatMap(\.probeTargets).filter { seen.insert($0).inserted }
     }
 
     /// Applies changes and makes an engine from the result.

@@ -47,6 +47,15 @@ public struct IdentityFileError: Error, Hashable, Sendable, CustomStringConverti
         }
     }
 
+    /// Creates a folder that only we can open, unless it is there.
+    static func makeFolder(_ path: String) throws(IdentityFileError) {
+        do throws(PrivateFile.Failure) {
+            try PrivateFolder.make(path)
+        } catch {
+            throw IdentityFileError(path, without(path, error.description))
+        }
+    }
+
     /// A message without the path at its beginning, which the problem has already.
     static func without(_ path: String, _ text: String) -> String {
         text.hasPrefix("\(path): ") ? String(text.dropFirst(path.count + 2)) : text

@@ -9,9 +9,7 @@ extension IdentityFolder {
     public static func request(for name: String, in folder: String) throws(IdentityFileError) -> NodeRequest {
         let path = keyPath(folder)
         if access(path, F_OK) != 0 {
-            if mkdir(folder, 0o700) != 0, errno != EEXIST {
-                throw IdentityFileError(folder, "mkdir: \(String(cString: strerror(errno)))")
-            }
+            try IdentityFileError.makeFolder(folder)
             guard ReflectorName.isHost(name) else {
                 throw IdentityFileError(folder, "`\(name)` is no host name: labels of a-z, 0-9, - and _ joined by dots")
             }

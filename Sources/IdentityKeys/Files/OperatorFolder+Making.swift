@@ -23,9 +23,7 @@ extension OperatorFolder {
             let folder = try OperatorFolder(admin: other)
             theirs = (folder.operators, folder.issued)
         }
-        if mkdir(path, 0o700) != 0, errno != EEXIST {
-            throw IdentityFileError(path, "mkdir: \(String(cString: strerror(errno)))")
-        }
+        try IdentityFileError.makeFolder(path)
         try IdentityKeyFile.make(.operator, name: name, at: keyPath(path))
         do throws(IdentityFileError) {
             let publicKey = try loadKey(path).key.key.publicKey

@@ -18,12 +18,12 @@ public enum FaultScenario: String, CaseIterable, Sendable {
     case restart
     /// No name server answers while a parent dies.
     case dnsOutage = "dns-outage"
-    /// An attacker replays, changes and forges datagrams, with a network key or without.
+    /// An attacker replays, changes and forges datagrams.
     case hostile
     /// Restarts, pauses, edits, an outage of the name servers, changing viewers, impaired links and an attacker, all at
     /// once.
     case chaos
-    /// Nodes with the network key announce streams of other nodes, under their own name and under another, claim wrong
+    /// Nodes with certificates, which are not in the zone, announce streams of other nodes, under their own name and under another, claim wrong
     /// portsets, and request new names without end.
     case insider
 

@@ -9,7 +9,7 @@ struct Topology {
         var role: NodeRole
         var region: RegionID?
         var endpoint: Endpoint
-        /// The host has the network key but is not in the zone.
+        /// The host has a certificate but is not in the zone.
         var isInsider = false
     }
 

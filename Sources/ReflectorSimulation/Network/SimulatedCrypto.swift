@@ -39,12 +39,15 @@ public final class SimulatedCrypto: PacketCrypto {
         let seconds = SimulatedIdentity.seconds(at: now)
         return NodeHandshakes(
             crypto, credential: identity.credential(crypto), trust: identity.trust, seconds: seconds, at: now
-        ) { [unowned self] secrets in
-            LinkKeys(
-                childToParent: MACKey(index: insert(secrets.childToParent)),
-                parentToChild: MACKey(index: insert(secrets.parentToChild)),
-                wrapping: WrapKey(index: insert(secrets.parentToChildSealing)))
-        }
+        ) { [unowned self] in install($0) }
+    }
+
+    /// Sets up the keys that a handshake has agreed on.
+    public func install(_ secrets: LinkSecrets<UInt64>) -> LinkKeys {
+        LinkKeys(
+            childToParent: MACKey(index: insert(secrets.childToParent)),
+            parentToChild: MACKey(index: insert(secrets.parentToChild)),
+            wrapping: WrapKey(index: insert(secrets.parentToChildSealing)))
     }
 
     /// The number of keys that were made and not yet released.

@@ -89,7 +89,9 @@ public struct SimulatedIdentityCrypto: IdentityCrypto {
             word = FixedHash.mix(word &+ 1)
         }
         bytes.removeLast(bytes.count - Kind.length)
-        guard let fixed = FixedBytes<Kind>(bytes) else { preconditionFailure("SimulatedIdentityCrypto: a wrong length") }
+        guard let fixed = FixedBytes<Kind>(bytes) else {
+            preconditionFailure("SimulatedIdentityCrypto: a wrong length")
+        }
         return fixed
     }
 

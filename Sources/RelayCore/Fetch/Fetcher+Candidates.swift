@@ -90,7 +90,7 @@ extension Fetcher {
     /// The stream's entrypoints. If children resume an incarnation that nobody has announced to this node, the
     /// entrypoints that have announced nothing yet come first: one of them must have it.
     ///
-    /// Any holder of the network key can announce. So an announcement counts only if its sender's name and address
+    /// Any entrypoint can announce any stream. So an announcement counts only if its sender's name and address
     /// match a candidate in the zone, or in the zone's last good answer if the name servers are silent. If there never
     /// was an answer, the announcements alone decide, because the loss of the control plane must not stop data.
     private func entrypoints(

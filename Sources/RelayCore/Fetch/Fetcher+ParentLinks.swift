@@ -84,7 +84,8 @@ extension Fetcher {
 
     /// A parent refuses a link from this node: notes this for the link's streams, so that they move to the next parent.
     /// They may return after a while.
-    func noteRefusal(of link: ParentLink, _ reason: HandshakeRefusal?, at now: MonotonicInstant, _ core: inout NodeCore) {
+    func noteRefusal(of link: ParentLink, _ reason: HandshakeRefusal?, at now: MonotonicInstant, _ core: inout NodeCore)
+    {
         for slot in link.streamSlots {
             core.streams[slot]?.candidates.noteRefusal(by: link.endpoint, at: now)
             core.streams[slot]?.candidates.noteKind(reason == .tableFull ? .full : .other)

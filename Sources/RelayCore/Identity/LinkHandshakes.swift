@@ -47,9 +47,15 @@ public protocol LinkOpening: AnyObject {
 
 /// A link that has just opened, as the child sees it.
 public struct OpenedLink {
-    public var keys: LinkKeys
-    public var peer: CertificateContent
-    public var grant: LinkGrant
+    public let keys: LinkKeys
+    public let peer: CertificateContent
+    public let grant: LinkGrant
+
+    public init(keys: LinkKeys, peer: CertificateContent, grant: LinkGrant) {
+        self.keys = keys
+        self.peer = peer
+        self.grant = grant
+    }
 }
 
 /// What became of an Open.

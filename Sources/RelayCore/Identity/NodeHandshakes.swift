@@ -35,8 +35,14 @@ public final class NodeHandshakes<Crypto: IdentityCrypto>: LinkHandshakes {
     /// The node's certificate has been renewed. Handshakes under way go on with the old one.
     public func replace(_ credential: NodeCredential<Crypto>) { parent.credential = credential }
 
-    /// Other operators' keys are accepted from now on.
-    public func replace(_ authorities: CertificateAuthorities) { trust.authorities = authorities }
+    /// Other operators' keys are accepted from now on. A revocation list of somebody who is no longer one of them is
+    /// dropped: whoever has stolen his key could have given it the highest number.
+    public func replace(_ authorities: CertificateAuthorities) {
+        trust.authorities = authorities
+        if let list = trust.revocations, !authorities.accepts(list, zone: trust.zone, crypto) {
+            trust.revocations = nil
+        }
+    }
 
     /// Takes a revocation list if an operator signed it and it is newer than the one held. True if it was taken.
     public func take(_ list: RevocationList) -> Bool {

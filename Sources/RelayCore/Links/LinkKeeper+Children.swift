@@ -20,7 +20,7 @@ extension LinkKeeper {
     mutating func nextApplicant(
         at now: MonotonicInstant, _ core: inout NodeCore
     ) -> (applicant: any LinkApplicant, source: Endpoint)? {
-        guard let next = opens.take(at: now) else { return nil }
+        guard let next = takeOpen(at: now) else { return nil }
         core.context.begin(at: next.local)
         scheduleOpens(&core)
         do throws(HandshakeError) {

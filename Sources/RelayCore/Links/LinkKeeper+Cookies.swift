@@ -9,7 +9,7 @@ extension LinkKeeper {
     mutating func sendCookie(
         for hello: HelloMessage, to source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard cookies.take(at: now) else { return core.context.count(.droppedHelloFlood) }
+        guard mayAnswerHello(at: now) else { return core.context.count(.droppedHelloFlood) }
         do throws(HandshakeError) {
             let cookie = try core.context.handshakes.cookie(for: hello, from: source, at: now)
             core.send(.cookie(cookie), to: source, from: core.context.arrivedAt, at: now)
@@ -25,17 +25,13 @@ extension LinkKeeper {
         let counter: RelayCounter
         if !core.context.handshakes.isOurs(open.cookie, nonce: open.nonce, from: source, at: now) {
             counter = .rejectedBadCookie
-        } else if !opens.append(OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt), at: now) {
+        } else if !wait(OpenQueue.Waiting(open: open, source: source, local: core.context.arrivedAt), at: now) {
             counter = .droppedOpensFull
         } else {
             return true
         }
         core.context.count(counter)
         return false
-    }
-
-    func scheduleOpens(_ core: inout NodeCore) {
-        if let next = opens.nextTimeout { core.clock.scheduleOpens(next) }
     }
 
     /// Counts why a handshake message was refused.

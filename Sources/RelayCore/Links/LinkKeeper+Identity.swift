@@ -5,13 +5,18 @@ import RelayWire
 /// region and address (`{host}.nodes`). Both must agree. A host that the zone does not know is not refused. If the name
 /// servers are silent, the last good answer applies: loss of the control plane never stops data.
 extension LinkKeeper {
-    /// The conflict between the zone's answer about the host and a child that opens a link, if any.
-    func conflict(
-        of applicant: any LinkApplicant, _ answer: LookUpAnswer?, from source: Endpoint, _ links: borrowing LinkTable
-    ) -> IdentityConflict? {
-        conflict(
-            applicant.name, applicant.node, NodeListing.Part(role: applicant.role, region: applicant.region), answer,
-            at: source, links)
+    /// Whether the zone's answer about a child that opens a link agrees with its certificate. If not, the child is told.
+    func isConsistent(
+        _ applicant: any LinkApplicant, with answer: LookUpAnswer?, from source: Endpoint, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> Bool {
+        let claimed = NodeListing.Part(role: applicant.role, region: applicant.region)
+        guard checksIdentities,
+            let conflict = conflict(applicant.name, applicant.node, claimed, answer, at: source, core.links)
+        else { return true }
+        report(conflict, at: now, &core)
+        refuse(applicant, .identity, to: source, at: now, &core)
+        return false
     }
 
     /// Checks a child's link after an answer about its host. True if the link must be closed; the child has been told.

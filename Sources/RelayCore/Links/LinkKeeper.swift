@@ -30,9 +30,9 @@ struct LinkKeeper {
     /// False at an edge, which serves no children.
     let checksIdentities: Bool
     /// Opens that wait for their turn.
-    var opens = OpenQueue()
+    private var opens = OpenQueue()
     /// Limits the answers to Hellos.
-    var cookies = TokenBucket(rate: 20_000, depth: 20_000)
+    private var cookies = TokenBucket(rate: 20_000, depth: 20_000)
 
     init(checksIdentities: Bool) { self.checksIdentities = checksIdentities }
 
@@ -52,6 +52,24 @@ struct LinkKeeper {
         case .opened(let opened): return onOpened(opened, from: source, at: now, &core)
         case .refused(let refused): return onRefused(refused, from: source, at: now, &core)
         }
+    }
+
+    // MARK: Limits of handshakes
+
+    /// True if a Hello may be answered now. Takes a token for it.
+    mutating func mayAnswerHello(at now: MonotonicInstant) -> Bool { cookies.take(at: now) }
+
+    /// Lets an Open wait for its turn. False if there is no room.
+    mutating func wait(_ open: OpenQueue.Waiting, at now: MonotonicInstant) -> Bool { opens.append(open, at: now) }
+
+    /// Removes and returns the Open whose turn it is now.
+    mutating func takeOpen(at now: MonotonicInstant) -> OpenQueue.Waiting? { opens.take(at: now) }
+
+    /// Number of Opens that wait.
+    var opensWaiting: Int { opens.count }
+
+    func scheduleOpens(_ core: inout NodeCore) {
+        if let next = opens.nextTimeout { core.clock.scheduleOpens(next) }
     }
 
     /// Counts one round of reports if it is due.

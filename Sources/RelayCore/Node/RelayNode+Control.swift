@@ -10,7 +10,7 @@ extension RelayNode {
         switch core.links.slot(token: header.token) {
         case .parent(let slot):
             guard let link = core.links.parents[slot] else { return core.context.count(.rejectedUnknownToken) }
-            guard accepts(datagram, header, isFromPeer: source == link.remote, &link.session, { $0.parentToChild })
+            guard core.accepts(datagram, header, isFromPeer: source == link.remote, &link.session, { $0.parentToChild })
             else { return }
             guard link.takeMessage(at: now) else {
                 return core.context.noteFlood(from: link.peerName, link.endpoint, at: now)
@@ -18,7 +18,8 @@ extension RelayNode {
             receive(try ControlCodec.decodeBody(datagram), on: link, at: now)
         case .child(let slot):
             guard let link = core.links.children[slot] else { return core.context.count(.rejectedUnknownToken) }
-            guard accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
+            guard
+                core.accepts(datagram, header, isFromPeer: source == link.endpoint, &link.session, { $0.childToParent })
             else { return }
             if link.confirmKeys(header.token, at: now) { core.context.count(.linksRenewed) }
             guard link.noteReceived(isNak: ControlCodec.isNak(datagram), at: now) else {
@@ -28,30 +29,6 @@ extension RelayNode {
         case nil:
             core.context.count(.rejectedUnknownToken)
         }
-    }
-
-    /// True for a message from the peer's address that is authentic and new. Counts it, or why it is rejected.
-    private func accepts(
-        _ datagram: UnsafeRawBufferPointer, _ header: ControlHeader, isFromPeer: Bool, _ session: inout LinkSession,
-        _ key: (LinkKeys) -> MACKey
-    ) -> Bool {
-        let cause: RelayCounter
-        if let keys = session.keys(of: header.token) {
-            if !isFromPeer {
-                cause = .rejectedWrongAddress
-            } else if !ControlCodec.verify(datagram, key: key(keys), crypto: core.crypto) {
-                cause = .rejectedBadMAC
-            } else if !session.accepts(header.counter, of: header.token) {
-                cause = .rejectedReplayed
-            } else {
-                core.context.count(.controlReceived)
-                return true
-            }
-        } else {
-            cause = .rejectedUnknownToken
-        }
-        core.context.count(cause)
-        return false
     }
 
     /// From a parent.

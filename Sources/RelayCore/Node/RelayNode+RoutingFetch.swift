@@ -91,7 +91,7 @@ extension RelayNode {
         case .settled: break
         case .continues(let path, let stream):
             if reply.highest.rawValue == 0, path.state == .joining { becameLive(path, of: stream, at: now) }
-            if let tag = stream.incarnation?.tag, needsOtherKey(stream, reply, tag, on: link, at: now) {
+            if let tag = stream.incarnation?.tag, receiver.needsOtherKey(stream, reply, tag, on: link, at: now, &core) {
                 begin(tag, reply, on: path, of: stream, at: now)
             } else {
                 rewind(stream, to: reply, at: now)
@@ -101,34 +101,14 @@ extension RelayNode {
         drainEvents(at: now)
     }
 
-    /// The sealing key that the parent has encrypted for this node. Nil if it has not.
-    private func key(in reply: SubscribeReply, of tag: IncarnationTag, on link: ParentLink) -> SealKey? {
-        guard let wrapped = reply.key else { return nil }
-        for wrapping in link.session.wrapKeys {
-            if let key = core.crypto.unwrap(wrapped, of: tag, under: wrapping) { return key }
-        }
-        return nil
-    }
-
-    /// Whether a parent names another key than the one in use, and no packet has arrived under that one for a while: then
-    /// the parent that named it lied.
-    private func needsOtherKey(
-        _ stream: StreamState, _ reply: SubscribeReply, _ tag: IncarnationTag, on link: ParentLink,
-        at now: MonotonicInstant
-    ) -> Bool {
-        guard let own = stream.incarnation?.key, let key = key(in: reply, of: tag, on: link) else { return false }
-        defer { core.crypto.release(key) }
-        guard !core.crypto.areEqual(own, key) else { return false }
-        core.context.count(.streamKeysContradicted)
-        return now - stream.arrivals.lastKept >= .seconds(1)
-    }
-
     /// The stream switches to the incarnation that a parent sends.
     private func begin(
         _ tag: IncarnationTag, _ reply: SubscribeReply, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
     ) {
-        guard let key = key(in: reply, of: tag, on: path.link) else { return core.context.count(.streamKeysRejected) }
+        guard let key = receiver.key(in: reply, of: tag, on: path.link, core) else {
+            return core.context.count(.streamKeysRejected)
+        }
         let isChange = stream.incarnation != nil
         forgetIncarnation(of: stream, at: now)
         receiver.begin(tag, reply, key: key, of: stream, at: now, &core)
@@ -235,7 +215,7 @@ extension RelayNode {
             if !core.continueHandshake(of: link, at: now) { fail(link, at: now) }
         case .fails: fail(link, at: now)
         case .lives(let deadline):
-            guard tendKeys(of: link, at: now) else { return fail(link, at: now) }
+            guard linkKeeper.tendKeys(of: link, at: now, &core) else { return fail(link, at: now) }
             if link.isForAnnouncing { origin?.sendHeartbeat(on: link, at: now, &core) }
             if now - link.lastRenew >= core.configuration.renewInterval { sendRenew(on: link, at: now) }
             fetcher.noteLoss(of: link, until: deadline, at: now, &core)

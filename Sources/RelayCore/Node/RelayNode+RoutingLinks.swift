@@ -29,14 +29,9 @@ extension RelayNode {
             linkKeeper.scheduleOpens(&core)
         }
         guard let (applicant, source) = linkKeeper.nextApplicant(at: now, &core) else { return }
-        fetcher.use(.node(host: applicant.name), at: now, &core)
-        let answer =
-            linkKeeper.checksIdentities
-            ? fetcher.directory.answer(.node(host: applicant.name), at: now) : nil
-        if let conflict = linkKeeper.conflict(of: applicant, answer, from: source, core.links) {
-            linkKeeper.report(conflict, at: now, &core)
-            return linkKeeper.refuse(applicant, .identity, to: source, at: now, &core)
-        }
+        if linkKeeper.checksIdentities { fetcher.use(.node(host: applicant.name), at: now, &core) }
+        let answer = fetcher.directory.answer(.node(host: applicant.name), at: now)
+        guard linkKeeper.isConsistent(applicant, with: answer, from: source, at: now, &core) else { return }
         if applicant.request.renewedToken != 0, linkKeeper.renew(applicant, from: source, at: now, &core) { return }
         while true {
             switch linkKeeper.admit(applicant, from: source, at: now, &core) {
@@ -54,53 +49,16 @@ extension RelayNode {
     /// Certificates, operators' keys or revocations have changed: links of peers that are no longer believed end, and
     /// the others present this node's certificate again if it is new.
     public func identitiesChanged(isOwnNew: Bool, at now: MonotonicInstant) {
-        for link in core.links.children.all where !isTrusted(link.certificate, link.name, link.endpoint, at: now) {
-            distrust(link, at: now)
+        for link in core.links.children.all where linkKeeper.isDistrusted(link, at: now, &core) {
+            remove(link, at: now)
         }
         for link in core.links.parents.all where link.isAlive {
-            if let peer = link.peer, !isTrusted(peer, link.peerName, link.endpoint, at: now) {
+            if linkKeeper.isDistrusted(link, at: now, &core) {
                 fail(link, at: now)
             } else if isOwnNew {
-                let jitter = core.context.withRandom { $0.next() % 5_000 }
-                link.wantRenewal(after: .milliseconds(Int64(jitter)), at: now)
-                core.clock.schedule(link, now + .milliseconds(Int64(jitter)))
+                linkKeeper.renewSoon(link, at: now, &core)
             }
         }
-    }
-
-    /// Whether the certificate of a peer is still valid. Counts and reports it if not.
-    private func isTrusted(
-        _ peer: CertificateContent, _ name: String, _ endpoint: Endpoint, at now: MonotonicInstant
-    ) -> Bool {
-        let validity = core.context.handshakes.standing(of: peer, at: now)
-        guard validity != .valid else { return true }
-        core.context.count(.linksDistrusted)
-        core.context.post(.alarm(.peerDistrusted(peer: name, validity, endpoint)))
-        return false
-    }
-
-    private func distrust(_ link: ChildLink, at now: MonotonicInstant) {
-        core.send(.close(.leaving), on: link, at: now)
-        remove(link, at: now)
-    }
-
-    /// Second half of a parent link's timer: its keys, and whether the parent is still believed. False if it is not.
-    func tendKeys(of link: ParentLink, at now: MonotonicInstant) -> Bool {
-        if let dropped = link.takeOldKeys(at: now) { core.release(dropped) }
-        guard let peer = link.peer else { return true }
-        if link.takeStandingCheck(at: now), !isTrusted(peer, link.peerName, link.endpoint, at: now) { return false }
-        if link.opening != nil {
-            if !core.continueHandshake(of: link, at: now), let token = link.abandonRenewal(at: now) {
-                core.links.remove(token: token)
-            }
-            return true
-        }
-        let seconds = core.context.handshakes.seconds(at: now)
-        let end = min(peer.notAfter, core.context.handshakes.own.notAfter)
-        if link.isRenewalDue(secondsLeft: end > seconds ? end - seconds : 0, at: now) {
-            core.beginRenewal(of: link, at: now)
-        }
-        return true
     }
 
     /// The zone's answer about a host has arrived: closes the links of nodes whose identity it contradicts.
@@ -116,11 +74,7 @@ extension RelayNode {
 
     func handleTimer(of link: ChildLink, at now: MonotonicInstant) {
         guard linkKeeper.isLeased(link, at: now, &core) else { return remove(link, at: now) }
-        if let dropped = link.takeOldKeys(at: now) { core.release(dropped) }
-        if link.takeStandingCheck(at: now), !isTrusted(link.certificate, link.name, link.endpoint, at: now) {
-            return distrust(link, at: now)
-        }
-        guard !link.isOverdue(at: now) else { return distrust(link, at: now) }
+        guard linkKeeper.tendKeys(of: link, at: now, &core) else { return remove(link, at: now) }
         server.endExpired(on: link, at: now, &core)
         core.pump(link, at: now)
         linkKeeper.handleTimer(of: link, at: now, &core)

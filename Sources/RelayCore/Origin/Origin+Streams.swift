@@ -8,7 +8,7 @@ extension Origin {
         case begun
         /// The encoder came back within its grace period and continues the previous incarnation.
         case resumed
-        /// No key for the stream can be derived from the network key.
+        /// There is no room for another key.
         case failed
     }
 

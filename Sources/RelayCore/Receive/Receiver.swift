@@ -140,7 +140,8 @@ struct Receiver: ~Copyable {
         let (stream, sequence, header) = (arrival.stream, arrival.sequence, arrival.header)
         guard let incarnation = stream.incarnation else { return nil }
         let slot = core.log.append(
-            tag: header.tag, sequence: header.sequence, arrival: now, isFiller: header.isFiller, arrival.first, arrival.second)
+            tag: header.tag, sequence: header.sequence, arrival: now, isFiller: header.isFiller, arrival.first,
+            arrival.second)
         let gap = incarnation.closeGap(sequence)
         let isRepair = gap.map { header.retransmitted || $0.tries > 0 } ?? false
         if isRepair {
@@ -167,7 +168,7 @@ struct Receiver: ~Copyable {
     // MARK: Jumps in the sequence numbers
 
     /// Whether no new packet of the stream has arrived for so long that its known position may be wrong.
-    private func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
+    func isStranded(_ stream: StreamState, at now: MonotonicInstant) -> Bool {
         now - stream.arrivals.lastKept >= Self.strandedAfter
     }
 

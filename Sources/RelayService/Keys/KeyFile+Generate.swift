@@ -2,8 +2,7 @@ import ReflectorModel
 import SecretFiles
 
 extension KeyFile {
-    /// Fresh keys from the system's random source (getrandom(2)): one network key with phase 1, and one stream key for
-    /// each pattern.
+    /// Fresh keys from the system's random source (getrandom(2)): one for each pattern.
     public static func generate(streams: [StreamKeys.Pattern]) -> KeyFile {
         var random = SystemRandomNumberGenerator()
         var streamKeys = StreamKeys()
@@ -13,9 +12,7 @@ extension KeyFile {
                 try? streamKeys.add(randomHex(bytes: 16, from: &random), for: pattern)
             }
         }
-        return KeyFile(
-            networkKeys: [NetworkKey(phase: 1, bytes: randomBytes(networkKeyBytes, from: &random))],
-            streamKeys: streamKeys)
+        return KeyFile(streamKeys: streamKeys)
     }
 
     /// Writes a new file of mode 0600; never overwrites an existing file.
@@ -29,13 +26,12 @@ extension KeyFile {
 
     /// The file's text.
     var text: String {
-        var lines = ["# Secrets of this network: keep the mode at 0600, and the copies of all nodes equal."]
-        for key in networkKeys { lines.append("network \(key.phase) \(Self.hex(key.bytes))") }
+        var lines = ["# Keys of encoders: keep the mode at 0600, and the copies of all entrypoints equal."]
         for (pattern, key) in streamKeys.lines { lines.append("stream \(pattern) \(key)") }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    static func hex(_ bytes: [UInt8]) -> String {
+    private static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
@@ -43,7 +39,7 @@ extension KeyFile {
         hex(randomBytes(bytes, from: &random))
     }
 
-    static func randomBytes(_ count: Int, from random: inout SystemRandomNumberGenerator) -> [UInt8] {
+    private static func randomBytes(_ count: Int, from random: inout SystemRandomNumberGenerator) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 }

@@ -1,11 +1,9 @@
 import ReflectorModel
 import SecretFiles
 
-/// The secrets of a node: network keys and stream keys, in a file of mode 0600 apart from `zones/`.
+/// The keys with which encoders push streams, in a file of mode 0600 at each entrypoint, apart from `zones/`.
 ///
 /// ```
-/// network 1 64-HEX-DIGITS            # phase 0 to 255; nodes send with the first network line
-/// network 2 64-HEX-DIGITS            # a second is accepted too, during a rollover
 /// stream live/news KEY               # the key with which an encoder pushes live/news
 /// stream live/* KEY                  # and every other stream below live/
 /// ```
@@ -13,32 +11,12 @@ import SecretFiles
 public struct KeyFile: Sendable, Equatable {
     /// Largest file in bytes.
     public static let bytesMax = 1 << 20
-    /// Network keys accepted at once (design §7).
-    public static let networkKeysMax = 2
-    /// Bytes of a network key.
-    public static let networkKeyBytes = 32
     /// Characters of a stream key: `A-Z a-z 0-9 - . _ ~`, which need no escaping in a URL (RFC 3986 §2.3).
     public static let streamKeyLength = 8...128
 
-    /// A network-wide key, and the phase that identifies it in datagrams.
-    public struct NetworkKey: Sendable, Equatable {
-        public var phase: UInt8
-        /// 32 bytes.
-        public var bytes: [UInt8]
-        public init(phase: UInt8, bytes: [UInt8]) {
-            self.phase = phase
-            self.bytes = bytes
-        }
-    }
-
-    /// One or two; the first is used for sending.
-    public var networkKeys: [NetworkKey]
     public var streamKeys: StreamKeys
 
-    public init(networkKeys: [NetworkKey], streamKeys: StreamKeys) {
-        self.networkKeys = networkKeys
-        self.streamKeys = streamKeys
-    }
+    public init(streamKeys: StreamKeys) { self.streamKeys = streamKeys }
 
     /// One problem of a key file; `line` and `column` count from 1 and are 0 for a problem of the whole file.
     public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
@@ -71,6 +49,6 @@ public struct KeyFile: Sendable, Equatable {
         var parser = KeyFileParser(path: path)
         parser.read(text)
         guard parser.problems.isEmpty else { throw Invalid(problems: parser.problems) }
-        return KeyFile(networkKeys: parser.networkKeys, streamKeys: parser.streamKeys)
+        return KeyFile(streamKeys: parser.streamKeys)
     }
 }

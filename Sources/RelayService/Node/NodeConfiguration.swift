@@ -1,7 +1,7 @@
 import IdentityKeys
 import ReflectorModel
 
-/// The configuration of a node: its name, its zone, the name servers to query and a key file. The node looks up
+/// The configuration of a node: its name, its zone, the name servers to query and its identity. The node looks up
 /// everything else (design §4).
 public struct NodeConfiguration: Sendable {
     /// Host name relative to the zone.
@@ -16,22 +16,23 @@ public struct NodeConfiguration: Sendable {
     public var port: UInt16 = 4_900
     /// Directory of the last good answers; if it is nil, no answers survive a restart.
     public var stateDirectory: String?
-    public var keys: KeyFile
     /// Its own key and certificate, and the operators whom it obeys.
-    public var identity: IdentityFolder?
+    public var identity: IdentityFolder
     public var playOutDeadline: TimeSpan = .milliseconds(500)
     /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0
     /// Maximum number of packets kept for retransmission and preburst, for all streams together.
     public var packetsMax = 49_152
 
-    public init(name: String, role: NodeRole, region: RegionID?, zone: String, servers: [Endpoint], keys: KeyFile) {
+    public init(
+        name: String, role: NodeRole, region: RegionID?, zone: String, servers: [Endpoint], identity: IdentityFolder
+    ) {
         self.name = name
         self.role = role
         self.region = region
         self.zone = zone
         self.servers = servers
-        self.keys = keys
+        self.identity = identity
     }
 
     var relay: RelayConfigurationSource { RelayConfigurationSource(self) }

@@ -1,6 +1,7 @@
 import DatagramIO
+import IdentityKeys
 import Logging
-import PacketSealing
+import NodeIdentity
 import ReflectorModel
 import RelayCore
 
@@ -12,7 +13,7 @@ final class NodeShell: DatagramHandler {
     let node: RelayNode
     /// Payload limits, which the ingest thread reads.
     let payloadLimits: PayloadLimits
-    private let crypto: LibcryptoPacketCrypto
+    private let identity: NodeIdentityState
     private let resolver: StubResolver
     private let memory: NodeMemory
     private let output: (any StreamOutput)?
@@ -22,10 +23,10 @@ final class NodeShell: DatagramHandler {
     private let headers: UnsafeMutableRawBufferPointer
 
     init(
-        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, crypto: KeyMaterial,
+        loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, revocations: RevocationList?,
         resolver: StubResolver, memory: NodeMemory, restored: [(ReflectorName, LookUpAnswer)],
         output: (any StreamOutput)?, payloadLimits: PayloadLimits, logger: Logger
-    ) {
+    ) throws {
         self.payloadLimits = payloadLimits
         self.loop = loop
         self.resolver = resolver
@@ -37,10 +38,11 @@ final class NodeShell: DatagramHandler {
         batch = DatagramBatch(countMax: 1_024, headers: headers)
         var seed = SystemRandomNumberGenerator()
         let now = loop.now
-        self.crypto = crypto.make()
+        identity = try NodeIdentityState(
+            configuration.identity, revocations: revocations, seconds: WallClock.seconds, at: now)
         node = RelayNode(
-            configuration: configuration.relay.configuration, crypto: self.crypto, seed: seed.next(), sink: sink,
-            makeMeasurements: { LinkHistograms() }, now: now)
+            configuration: configuration.relay.configuration, crypto: identity.crypto, handshakes: identity.handshakes,
+            seed: seed.next(), sink: sink, makeMeasurements: { LinkHistograms() }, now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
         for socket in sockets { locals.add(socket) }
         node.setAddresses(locals.endpoints.map(\.address), at: now)
@@ -100,11 +102,26 @@ final class NodeShell: DatagramHandler {
         logger.info("listening on another address", metadata: ["endpoint": "\(socket.local)"])
     }
 
-    /// Replaces the network keys; links and streams continue.
-    func replaceKeys(_ keys: KeyMaterial) {
-        keys.replaceKeys(of: crypto)
-        node.networkKeysChanged(at: loop.now)
+    // MARK: Identity
+
+    /// The node's certificate has been renewed, or other operators count: links and streams continue.
+    func replace(_ folder: IdentityFolder) {
+        let isOwnNew = identity.replace(folder)
+        identity.handshakes.setSeconds(WallClock.seconds, at: loop.now)
+        node.identitiesChanged(isOwnNew: isOwnNew, at: loop.now)
+        flush(at: loop.now)
     }
+
+    /// The links of nodes whose certificates this list revokes end now.
+    func take(_ list: RevocationList) {
+        guard identity.handshakes.take(list) else { return }
+        identity.handshakes.setSeconds(WallClock.seconds, at: loop.now)
+        node.identitiesChanged(isOwnNew: false, at: loop.now)
+        flush(at: loop.now)
+    }
+
+    /// The wall clock may have been set.
+    func readWallClock() { identity.handshakes.setSeconds(WallClock.seconds, at: loop.now) }
 
     /// Tells the children to move elsewhere; see `RelayNode.drain`. Returns true when no child fetches anything from
     /// this node any more.

@@ -1,6 +1,6 @@
 import RelayCore
 
-/// Makes the state machine's configuration from a daemon's options.
+/// Makes the state machine's configuration from a daemon's options and the limits in its certificate.
 struct RelayConfigurationSource {
     let configuration: RelayConfiguration
 
@@ -10,6 +10,12 @@ struct RelayConfigurationSource {
         relay.repairSpan = max(relay.repairSpan, node.playOutDeadline)
         relay.capacity = node.capacity
         relay.packetsMax = node.packetsMax
+        let limits = node.identity.content.limits
+        if let most = limits.egressBitsPerSecond {
+            relay.capacity = relay.capacity == 0 ? most : min(relay.capacity, most)
+        }
+        if let most = limits.streams { relay.streamsMax = min(relay.streamsMax, Int(most)) }
+        if let most = limits.children { relay.linksMax = min(relay.linksMax, Int(most)) }
         configuration = relay
     }
 }

@@ -1,5 +1,7 @@
 import DatagramIO
+import IdentityKeys
 import Logging
+import NodeIdentity
 import ReflectorModel
 
 /// A running node, for use from any thread.
@@ -19,7 +21,8 @@ public struct RunningNode: Sendable {
     private let resolver: StubResolver
     private let memory: NodeMemory
     private let configuration: NodeConfiguration
-    private let inUse: KeysInUse
+    private let revocations: RevocationWatch
+    private let identityWatch: Task<Void, Never>
     private let demand = DemandChanges()
 
     /// Finds the node's own addresses, binds, and starts its event loop. Queries the name servers until they answer, or
@@ -31,7 +34,6 @@ public struct RunningNode: Sendable {
         let memory = NodeMemory(directory: configuration.stateDirectory, logger: logger)
         let own = OwnAddress(configuration: configuration, resolver: resolver, memory: memory, logger: logger)
         let wanted = try await own.find()
-        let crypto = try KeyMaterial(configuration.keys)
         let loop = try DatagramLoop()
         let opener = NodeSockets(logger: logger)
         let (sockets, missing) = try await opener.open(wanted)
@@ -41,8 +43,13 @@ public struct RunningNode: Sendable {
         let payloadLimits = PayloadLimits()
         await resolver.setNeedsV6(bound.allSatisfy { !$0.address.isV4 })
         let restored = await memory.answers(for: memory.names)
-        let shell = NodeShell(
-            loop: loop, sockets: sockets, configuration: configuration, crypto: crypto, resolver: resolver,
+        let lists = ListsOnTheirWay()
+        let revocations = RevocationWatch(
+            RevocationWatch.Configuration(configuration, operators: configuration.identity.authorities), logger: logger
+        ) { lists.pass($0) }
+        let shell = try NodeShell(
+            loop: loop, sockets: sockets, configuration: configuration, revocations: revocations.restored,
+            resolver: resolver,
             memory: memory, restored: restored, output: output, payloadLimits: payloadLimits, logger: logger)
         let handle = try loop.start(handler: shell, name: configuration.name)
         // The loop sets its timer at the end of a wake-up: this call causes the first wake-up.
@@ -53,11 +60,12 @@ public struct RunningNode: Sendable {
                 "name": "\(configuration.name)", "endpoint": "\(listening.map(\.description).joined(separator: ","))",
             ])
         Task { await RoleCheck(configuration: configuration, resolver: resolver, endpoints: bound).run(logger) }
+        lists.connect(to: handle, on: loop)
+        let identityWatch = Task { await watchIdentity(revocations, handle, loop) }
         let watch = Task { await addAddresses(missing, known: bound, own, opener, to: handle, on: loop) }
         return RunningNode(
             endpoints: bound, watch: watch, payloadLimits: payloadLimits, loop: loop, shell: handle, resolver: resolver,
-            memory: memory,
-            configuration: configuration, inUse: KeysInUse(configuration.keys.networkKeys))
+            memory: memory, configuration: configuration, revocations: revocations, identityWatch: identityWatch)
     }
 
     /// Listens on missing addresses as soon as they exist, and on addresses that the zone gets later.
@@ -104,6 +112,7 @@ public struct RunningNode: Sendable {
     /// Ends the node without a message to its children. A second call does nothing.
     private func halt() async {
         watch.cancel()
+        identityWatch.cancel()
         loop.stop()
         loop.join()
         await resolver.shutDown()
@@ -149,6 +158,7 @@ public struct RunningNode: Sendable {
         let (shell, zone) = (shell, configuration.zone)
         var status = await loop.query { shell.value.status(zone: zone, streams: page) }
         status?.counters["demand_dropped"] = demand.dropped
+        status?.counters.merge(revocations.counters.snapshot) { _, new in new }
         return status
     }
 
@@ -167,14 +177,26 @@ public struct RunningNode: Sendable {
             payloadLimits: payloadLimits)
     }
 
-    /// Replaces the network keys; links and streams continue. Throws, and changes nothing, if a phase in use would
-    /// identify another key, or libcrypto rejects one.
-    public func replaceKeys(_ keys: KeyFile) async throws {
-        let material = try KeyMaterial(keys)
-        try inUse.replace(keys.networkKeys)
+    /// Uses another identity of the same node: a renewed certificate, other operators. Links and streams continue.
+    public func replace(_ identity: IdentityFolder) async {
+        await revocations.replaceOperators(identity.authorities)
         let shell = shell
-        loop.execute { shell.value.replaceKeys(material) }
+        loop.execute { shell.value.replace(identity) }
     }
+
+    /// Keeps the revocation list and the time for certificates up to date.
+    private static func watchIdentity(
+        _ revocations: RevocationWatch, _ shell: LoopBound<NodeShell>, _ loop: DatagramLoop
+    ) async {
+        async let lists: Void = revocations.run()
+        while !Task.isCancelled {
+            guard (try? await Task.sleep(for: wallClockInterval)) != nil else { break }
+            loop.execute { shell.value.readWallClock() }
+        }
+        await lists
+    }
+
+    private static let wallClockInterval = Duration.seconds(10)
 
     /// Ends the node. First asks its children to move away (make before break), and waits for them for at most
     /// `drainTimeMax`; then closes every link.

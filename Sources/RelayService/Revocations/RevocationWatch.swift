@@ -101,9 +101,16 @@ public actor RevocationWatch {
         }
     }
 
-    /// Lists of these operators count from now on; the list in force stays.
+    /// Lists of these operators count from now on. A list of somebody who is no longer one of them is dropped: whoever has
+    /// stolen his key could have given it the highest number.
     public func replaceOperators(_ operators: CertificateAuthorities) {
         self.operators = operators
+        if let list, !operators.accepts(list, zone: zone, LibcryptoIdentityCrypto()) {
+            self.list = nil
+            counters.set(0, of: .sequence)
+            logger.notice(
+                "revocation list dropped: its operator is gone", metadata: ["list": "\(list.content.sequence)"])
+        }
         refusals = refusals.map { _ in nil }
     }
 

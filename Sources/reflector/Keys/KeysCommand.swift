@@ -116,9 +116,8 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             do throws(KeyFile.Invalid) {
                 let keys = try KeyFile.load(file)
-                let network = Figures.count(keys.networkKeys.count, "network key", "network keys")
                 let streams = Figures.count(keys.streamKeys.count, "stream line", "stream lines")
-                StandardError.print("\(file) is good: \(network), \(streams)")
+                StandardError.print("\(file) is good: \(streams)")
             } catch {
                 print(error.description)
                 throw ExitCode(1)

@@ -114,11 +114,6 @@ struct NameServerCommand: AsyncParsableCommand {
         transform: Self.endpoint)
     var ops: Endpoint?
 
-    @Option(
-        help: ArgumentHelp(
-            "Key file (mode 0600): its network key probes set reflectors. Without a file: no probes.", valueName: "file"
-        ))
-    var keys: String?
     @OptionGroup var log: LogOptions
 
     func validate() throws {
@@ -135,17 +130,15 @@ struct NameServerCommand: AsyncParsableCommand {
         LineLogHandler.bootstrap(log.logFormat)
         let logger = Logger(label: "nameserver")
         let manager = ServiceManager()
-        let file = try keys.map { try NameServerKeys.load($0) }
         let folder = try identity.map { try NameServerKeys.loadIdentity($0) }
         var configuration = try transfers.apply(to: serverConfiguration)
         configuration.nsid = nsid ?? folder.map { String($0.content.name.prefix(64)) } ?? configuration.nsid
-        configuration.probeKeys = file?.networkKeys.phased ?? []
+        configuration.identity = folder
         let server = NameServer(configuration: configuration, logger: logger)
         let inUse = folder.map { IdentityInUse($0) }
         let opsEndpoint = NameServerOps(server: server, identity: inUse, endpoint: ops, logger: logger)
         let secrets = NameServerKeys(
-            path: keys, first: file, identity: identity, transfers: transfers, server: server, ops: opsEndpoint,
-            logger: logger)
+            identity: inUse, transfers: transfers, server: server, ops: opsEndpoint, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
             group.addTask {

@@ -34,10 +34,7 @@ struct NameServerOps: Sendable {
     func didOpen() { isListening.value.store(true, ordering: .releasing) }
 
     /// Replaces the identity.
-    func replace(_ identity: IdentityFolder) async {
-        self.identity?.replace(identity)
-        await overrides?.replace(identity)
-    }
+    func replace(_ identity: IdentityFolder) async { await overrides?.replace(identity) }
 
     /// The service that runs in parallel to the server.
     func endpoint(at endpoint: Endpoint) -> OpsEndpoint<NameServer.Status> {

@@ -27,6 +27,15 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     @OptionGroup var node: NodeOptions
 
+    @Option(
+        help: """
+            File (mode 0600) with the keys of encoders; by default, the file `keys` in the identity folder. 'reflector \
+            keys streams FILE' makes one.
+            """)
+    var keys: String?
+
+    private var keysPath: String { keys ?? node.identity + "/keys" }
+
     @Option(help: "HTTP ingest on ADDRESS:PORT; by default all of the node's own addresses, port 8000.")
     var ingest: String?
 
@@ -75,6 +84,7 @@ struct EntrypointCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (configuration, identity) = try node.configuration(role: .entrypoint, region: nil)
+        let streamKeys = try StreamKeyFile(path: keysPath).load()
         let logger = Logger(label: "entrypoint")
         var ingestion = IngestConfiguration()
         ingestion.payloadBytes = payload
@@ -105,16 +115,16 @@ struct EntrypointCommand: AsyncParsableCommand {
             }
         }
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
-            let daemon = NodeDaemon(
-                node: running, keysPath: node.keys, identity: identity, listeners: 0, logger: logger)
+            let daemon = NodeDaemon(node: running, identity: identity, listeners: 0, logger: logger)
             let doors = try node.endpoints(ingest, option: "--ingest", own: running.endpoints, port: 8_000)
             ingestion.httpListen = doors[0]
             ingestion.httpListenAlso = Array(doors.dropFirst())
             let server = try await IngestServer.start(
-                configuration: ingestion, keys: configuration.keys.streamKeys, sink: running.ingestSink, logger: logger)
+                configuration: ingestion, keys: streamKeys, sink: running.ingestSink, logger: logger)
             let ops = try node.opsEndpoint(own: running.endpoint)
             try await daemon.run(
-                ops: ops, others: [IngestService(server: server)], replaceStreamKeys: { server.replaceKeys($0) },
+                ops: ops, others: [IngestService(server: server)],
+                reloadKeys: { [keysPath] in StreamKeyFile(path: keysPath).reload(logger) { server.replaceKeys($0) } },
                 extra: { server.counters.snapshot })
         }
     }
@@ -146,7 +156,7 @@ struct SetCommand: AsyncParsableCommand {
             \(NodeOptions.signals)
 
             Example:
-              reflector set sjc-1 --keys keys --identity identity \\
+              reflector set sjc-1 --identity identity \\
                 --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
@@ -163,8 +173,7 @@ struct SetCommand: AsyncParsableCommand {
         let logger = Logger(label: "set")
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
             let ops = try node.opsEndpoint(own: running.endpoint)
-            let daemon = NodeDaemon(
-                node: running, keysPath: node.keys, identity: identity, listeners: 0, logger: logger)
+            let daemon = NodeDaemon(node: running, identity: identity, listeners: 0, logger: logger)
             try await daemon.run(ops: ops, others: [])
         }
     }
@@ -180,7 +189,7 @@ struct EdgeCommand: AsyncParsableCommand {
             \(NodeOptions.signals)
 
             Example:
-              reflector edge edge-bos --region 1283 --keys keys \\
+              reflector edge edge-bos --region 1283 \\
                 --identity identity --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
             """)
@@ -209,7 +218,7 @@ struct EdgeCommand: AsyncParsableCommand {
             let doors = try node.endpoints(http, option: "--http", own: running.endpoints, port: 8_080)
             let viewers = doors[0]
             let daemon = NodeDaemon(
-                node: running, keysPath: node.keys, identity: identity, listeners: 1, logger: logger)
+                node: running, identity: identity, listeners: 1, logger: logger)
             let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
             let more = doors.dropFirst().map { endpoint in
                 var configuration = StreamingServer.Configuration(endpoint: endpoint)

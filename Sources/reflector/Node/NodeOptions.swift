@@ -18,9 +18,6 @@ struct NodeOptions: ParsableArguments {
         help: "An authoritative name server of the zone, ADDRESS:PORT. Repeatable: give two, so that one may fail.")
     var servers: [String] = ["127.0.0.1:5300"]
 
-    @Option(help: "Key file (mode 0600): network keys and stream keys. 'reflector keys streams FILE' makes one.")
-    var keys: String
-
     @Option(
         help: ArgumentHelp(
             "Identity folder: node.key, node.certificate, operators. 'reflector keys request NAME --identity DIR' "
@@ -58,7 +55,8 @@ struct NodeOptions: ParsableArguments {
 
     /// The effect of signals, for every node's `--help`.
     static let signals = """
-        SIGHUP reloads the key file and the identity without an interruption. SIGTERM stops the node: its children move away first.
+        SIGHUP reloads the identity and every file of keys without an interruption. SIGTERM stops the node: its \
+        children move away first.
         """
 
     func validate() throws {
@@ -75,24 +73,17 @@ struct NodeOptions: ParsableArguments {
         ProcessSetUp.run()
         LineLogHandler.bootstrap(log.logFormat)
         let endpoints = try servers.map { try endpoint($0, option: "--server") }
-        let file: KeyFile
-        do throws(KeyFile.Invalid) {
-            file = try KeyFile.load(keys)
-        } catch {
-            StandardError.print("reflector: \(error)")
-            throw ExitCode(1)
-        }
         let claim = IdentityClaim(
             name: name.lowercased(), role: role.certified, region: region, zone: zone.lowercased())
         let identity = try claim.load(identity)
         var configuration = NodeConfiguration(
-            name: name.lowercased(), role: role, region: region, zone: zone, servers: endpoints, keys: file)
+            name: name.lowercased(), role: role, region: region, zone: zone, servers: endpoints,
+            identity: identity.current)
         configuration.listen = try listen.map { try endpoint($0, option: "--listen") }
         configuration.port = port
         configuration.stateDirectory = state
         configuration.playOutDeadline = .milliseconds(Int64(deadline))
         configuration.capacity = capacity.bitsPerSecond
-        configuration.identity = identity.current
         return (configuration, identity)
     }
 

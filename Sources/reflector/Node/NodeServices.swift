@@ -9,17 +9,15 @@ import UnixSignals
 /// A running node with its ops endpoint and the other services of its role, until SIGTERM or SIGINT.
 struct NodeDaemon {
     let node: RunningNode
-    /// Reloaded at SIGHUP.
-    let keysPath: String
+    /// Loaded again at SIGHUP.
     let identity: IdentityInUse
     let logger: Logger
     private let manager = ServiceManager()
     private let startLatch: CountDownLatch
 
     /// - Parameter listeners: number of calls of `listens` before the daemon is ready, not counting the ops endpoint.
-    init(node: RunningNode, keysPath: String, identity: IdentityInUse, listeners: Int, logger: Logger) {
+    init(node: RunningNode, identity: IdentityInUse, listeners: Int, logger: Logger) {
         self.node = node
-        self.keysPath = keysPath
         self.identity = identity
         self.logger = logger
         startLatch = CountDownLatch(count: listeners + 1) { [manager] in manager.ready() }
@@ -30,10 +28,10 @@ struct NodeDaemon {
 
     /// - Parameters:
     ///   - others: services that feed the node or that it feeds; they end first, in reverse order.
-    ///   - replaceStreamKeys: called with new stream keys.
+    ///   - reloadKeys: called at SIGHUP, to load other files of keys.
     ///   - extra: more counters.
     func run(
-        ops: Endpoint, others: [any Service], replaceStreamKeys: @escaping @Sendable (StreamKeys) -> Void = { _ in },
+        ops: Endpoint, others: [any Service], reloadKeys: @escaping @Sendable () -> Void = {},
         extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
     ) async throws {
         let (node, identity) = (node, identity)
@@ -57,8 +55,7 @@ struct NodeDaemon {
             ListeningService(what: "health and status", endpoint: ops, service: endpoint),
             WatchdogService(node: node, manager: manager), NodeService(node: node, logger: logger),
             ReloadService(
-                node: node, path: keysPath, identity: identity, manager: manager, logger: logger,
-                replace: replaceStreamKeys),
+                node: node, identity: identity, manager: manager, logger: logger, reloadKeys: reloadKeys),
             ExpiryWatch(identity: identity, logger: logger),
         ]
         var configuration = ServiceGroupConfiguration(
@@ -144,14 +141,13 @@ private struct WatchdogService: Service {
     }
 }
 
-/// Reloads the key file and the identity at SIGHUP, without an interruption.
+/// Reloads the identity and the files of keys at SIGHUP, without an interruption.
 private struct ReloadService: Service {
     let node: RunningNode
-    let path: String
     let identity: IdentityInUse
     let manager: ServiceManager
     let logger: Logger
-    let replace: @Sendable (StreamKeys) -> Void
+    let reloadKeys: @Sendable () -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { await reload() }
@@ -160,15 +156,7 @@ private struct ReloadService: Service {
     private func reload() async {
         manager.reloading()
         defer { manager.ready() }
-        do {
-            let keys = try KeyFile.load(path)
-            try await node.replaceKeys(keys)
-            replace(keys.streamKeys)
-            let phases = keys.networkKeys.map { "\($0.phase)" }.joined(separator: ",")
-            logger.info("keys reloaded", metadata: ["path": "\(path)", "network": "\(phases)"])
-        } catch {
-            logger.error("keys refused, the previous ones stay in force", metadata: ["problem": "\(error)"])
-        }
-        identity.reload(logger)
+        reloadKeys()
+        if let folder = identity.reload(logger) { await node.replace(folder) }
     }
 }

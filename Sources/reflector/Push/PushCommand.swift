@@ -59,8 +59,8 @@ struct PushCommand: ParsableCommand {
 
     private func key() throws -> String {
         if let keys {
-            let file = try NameServerKeys.load(keys)
-            guard let key = file.streamKeys.keys(for: stream)?.first else {
+            let streams = try StreamKeyFile(path: keys).load()
+            guard let key = streams.keys(for: stream)?.first else {
                 throw ValidationError("\(keys) has no stream line for \(stream)")
             }
             return key

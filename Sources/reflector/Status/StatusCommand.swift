@@ -1,5 +1,7 @@
 import ArgumentParser
 import DNSService
+import IdentityKeys
+import NodeIdentity
 import ReflectorModel
 
 /// `reflector status`: every node, and each stream at it.
@@ -81,9 +83,19 @@ struct StatusCommand: AsyncParsableCommand {
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
             print(totals.sentence)
+            for line in nodes.compactMap(Self.expiry) { StandardError.print(line) }
             for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
+    }
+
+    /// A warning about a node whose certificate expires within a week, or has expired.
+    private static func expiry(_ status: NodeStatus) -> String? {
+        guard let left = status.certificateExpiresSeconds, left <= Int64(ExpiryWarning.week.secondsBefore) else {
+            return nil
+        }
+        let when = left > 0 ? "expires in \(TimeText.about(UInt64(left)))" : "has expired"
+        return "\(status.name): its certificate \(when); renew it (reflector keys --help)"
     }
 
     /// Removes the streams that were not requested.

@@ -157,7 +157,27 @@ actor TestNetwork {
         return identities.folder(of: node.name)
     }
 
-    /// The key file that all nodes share.
+    /// Signs new certificates for these nodes, with the same keys, as an operator does before the old ones expire.
+    /// - Parameter seconds: how long they are valid.
+    nonisolated func renewCertificates(
+        of names: [String], seconds: UInt64 = LocalIdentities.lifetime
+    ) throws {
+        var operating = try OperatorFolder(admin: identities.operatorFolder)
+        let orders = try names.map { name in
+            let content = try IdentityFolder(loading: identities.folder(of: name)).content
+            return OperatorFolder.Order(
+                try IdentityFolder.request(for: name, in: identities.folder(of: name)), role: content.role,
+                region: content.region)
+        }
+        let certificates = try operating.sign(
+            orders, zone: plan.zone, now: UInt64(WallTime.seconds), seconds: seconds, replacing: true)
+        for certificate in certificates {
+            try IdentityFolder.install(
+                certificate, operators: nil, in: identities.folder(of: certificate.content.name))
+        }
+    }
+
+    /// The file with the keys of encoders.
     nonisolated var keysPath: String { runFolder.keys }
 
     /// Process id of a running node, to send it signals or look at its memory.
