@@ -72,7 +72,7 @@ struct HandshakeFuzzTests {
         ] { #expect(set.counters[counter] > 0, "\(counter.name)") }
         // When all is over, only the honest edge's link is left, and nothing leaks.
         tree.stream(for: .seconds(20))
-        #expect(set.snapshot.childLinks == 1 && set.linkKeeper.opens.count == 0)
+        #expect(set.snapshot.childLinks == 1 && set.linkKeeper.opensWaiting == 0)
         #expect(set.keyCount == keys)
         #expect(tree.isGapless && tree.sink.lost == 0 && tree.edge.counters[.linksDied] == 0)
         let peer = HostilePeer("late", .edge, at: Bench.endpoint(500), of: set, tree.bench)
@@ -253,10 +253,10 @@ private struct HandshakeWorld {
 
     /// Sends a datagram to the node. It must be answered, wait, count for something, or be counted as dropped.
     private mutating func send(_ message: Message) {
-        let (before, waiting, sent) = (counted(), set.linkKeeper.opens.count, bench.sent.count)
+        let (before, waiting, sent) = (counted(), set.linkKeeper.opensWaiting, bench.sent.count)
         bench.inject(message.bytes, from: message.from, to: set)
         let isSilent =
-            counted() == before && set.linkKeeper.opens.count == waiting
+            counted() == before && set.linkKeeper.opensWaiting == waiting
             && !bench.sent[sent...].contains { $0.to == message.from }
         // An Open that waits already takes no second place.
         if isSilent, waiting == 0 || decode(message.bytes).map({ !isOpen($0) }) ?? true {
@@ -316,7 +316,7 @@ private struct HandshakeWorld {
         }
         let links = set.core.links.children.count + set.core.links.parents.count
         if links > 2 * children.count + 2 { faults.append("\(links) links") }
-        if set.linkKeeper.opens.count > OpenQueue.countMax { faults.append("too many Opens wait") }
+        if set.linkKeeper.opensWaiting > OpenQueue.countMax { faults.append("too many Opens wait") }
         // Two sets of three keys for each link, and the streams' keys.
         if set.keyCount > 6 * links + 2 { faults.append("\(set.keyCount) keys for \(links) links") }
     }

@@ -39,9 +39,10 @@ struct SimulateHandshake: ParsableCommand {
         for violation in report.violations { print("VIOLATED: \(violation)") }
         let seconds = max(started.duration(to: clock.now) / .seconds(1), 0.001)
         print(
-            "\(report.runs) runs: \(report.links) links between honest nodes, \(report.renewals) of them with new keys, "
-                + "\(report.withStolen) with the stolen node, \(report.refused) refused, \(report.refusedByAttacker) by "
-                + "the attacker; \(report.violationCount) violations; \(Int(Double(report.runs) / seconds)) seeds a second"
+            "\(report.runs) runs: \(report.links) links between honest nodes, \(report.withStolen) ends of links with "
+                + "the stolen node, \(report.renewals) renewals; \(report.refused) children refused, "
+                + "\(report.refusedByAttacker) more by the attacker; \(report.violationCount) violations; "
+                + "\(Int(Double(report.runs) / seconds)) seeds a second"
         )
         if report.violationCount > 0 { throw ExitCode(1) }
     }
