@@ -22,7 +22,10 @@ struct WireWriter {
     mutating func writeSequence(_ sequence: SequenceNumber) { write(min(sequence.rawValue, WireLimits.sequenceMax)) }
 
     mutating func writeZeros(count: Int) {
-        for _ in 0..<count { write(UInt8(0)) }
+        precondition(buffer.count - length >= count, "WireWriter: buffer too small")
+        UnsafeMutableRawBufferPointer(rebasing: buffer[length..<length + count])
+            .initializeMemory(as: UInt8.self, repeating: 0)
+        length += count
     }
 
     /// Writes a count of at most `max` as one byte.

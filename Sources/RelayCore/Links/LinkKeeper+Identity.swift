@@ -57,8 +57,8 @@ extension LinkKeeper {
         func isAtHome(_ endpoint: Endpoint) -> Bool {
             answer.hosts.contains { $0.endpoint.address == endpoint.address }
         }
-        let hasOwner = links.children.all.contains { link in
-            link.node == node && link.endpoint.address != source.address && isAtHome(link.endpoint)
+        let hasOwner = links.children(of: node).contains { link in
+            link.endpoint.address != source.address && isAtHome(link.endpoint)
         }
         return hasOwner && !isAtHome(source) ? conflict(.address, zone: listing.description) : nil
     }

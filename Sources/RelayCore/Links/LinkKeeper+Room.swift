@@ -16,7 +16,7 @@ extension LinkKeeper {
     func makeRoom(
         for applicant: any LinkApplicant, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Room {
-        let own = core.links.shares.slots(of: applicant.node).compactMap { core.links.children[$0] }
+        let own = core.links.children(of: applicant.node)
         // The same node at the same address has restarted, or its NAT has assigned another port.
         if let link = own.first(where: { $0.endpoint.address == source.address }) {
             return replace(link, at: now, &core)

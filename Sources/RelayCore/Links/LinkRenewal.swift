@@ -7,7 +7,8 @@ struct LinkRenewal {
     private static let overlap = TimeSpan.seconds(5)
     /// Before another try, if the handshake for new keys failed.
     private static let pause = TimeSpan.seconds(30)
-    /// A link whose certificates expire this soon gets new keys if there is a newer certificate.
+    /// A link one of whose certificates expires this soon asks for new keys, again and again (`pause`): the parent may
+    /// have a newer certificate by then, which the child learns only from a handshake.
     private static let secondsBeforeExpiry: UInt64 = 600
     private static let standingInterval = TimeSpan.seconds(1)
 

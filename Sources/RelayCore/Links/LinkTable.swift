@@ -45,6 +45,9 @@ struct LinkTable: ~Copyable {
         childByEndpoint[endpoint].flatMap { children[$0] }
     }
 
+    /// The links of one child node, oldest first.
+    func children(of node: NodeID) -> [ChildLink] { shares.slots(of: node).compactMap { children[$0] } }
+
     /// Which of a host's addresses to try first.
     func firstAddress(of host: Endpoint, others: [Endpoint], at now: MonotonicInstant) -> Endpoint {
         working.first(of: host, others: others, at: now)

@@ -65,9 +65,8 @@ extension RelayNode {
     func checkIdentities(of host: String, at now: MonotonicInstant) {
         guard linkKeeper.checksIdentities else { return }
         let answer = fetcher.directory.answer(.node(host: host), at: now)
-        let node = NodeID(name: host)
-        for link in core.links.children.all
-        where link.node == node && linkKeeper.isImpostor(link, host, answer, at: now, &core) {
+        for link in core.links.children(of: NodeID(name: host))
+        where linkKeeper.isImpostor(link, host, answer, at: now, &core) {
             remove(link, at: now)
         }
     }
