@@ -78,7 +78,7 @@ struct HostStateTests {
         #expect(try exchange.ask(name, 33).answers.first?.data == [0, 0, 0, 0, 0, 0, 0])
         #expect(try exchange.ask(name, 1).answers.isEmpty)
         let text = try exchange.ask("n1.r1283.s4096.explain.example.net", 16).answers.first?.strings ?? []
-        #expect(text.contains("host=sjc-1 left out, health alive, override depool (test)"))
+        #expect(text.contains("host=sjc-1 left out, health alive, override depool by alice (test)"))
         #expect(text.contains("answer=none: all hosts are depooled"))
     }
 
