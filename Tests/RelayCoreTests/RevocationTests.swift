@@ -73,6 +73,21 @@ struct RevocationTests {
         #expect(tree.isGapless && tree.sink.lost == 0)
     }
 
+    @Test("A clock that jumps, back to 1970 or years ahead, ends no open link")
+    func clockJumps() throws {
+        for seconds in [1_000, SimulatedIdentity.start * 3] as [UInt64] {
+            for atChild in [false, true] {
+                var tree = try running(sets: 1)
+                let node = atChild ? tree.edge : tree.sets[0]
+                node.identity.setSeconds(seconds, at: tree.bench.now)
+                node.identitiesChanged(isOwnNew: false, at: tree.bench.now)
+                tree.stream(for: .seconds(5))
+                #expect(node.counters[.linksDistrusted] == 0)
+                #expect(tree.isGapless && tree.sink.lost == 0 && tree.numbers.count > 1_000)
+            }
+        }
+    }
+
     @Test("The timers find a revoked peer within two seconds, at either end, also if nobody tells the node")
     func timers() throws {
         for atChild in [false, true] {

@@ -80,6 +80,11 @@ public protocol LinkApplicant: AnyObject {
     func refuse(_ reason: HandshakeRefusal) throws(HandshakeError) -> RefusedMessage
 }
 
+extension LinkHandshakes {
+    /// Whether our own certificate has expired, if our clock is right.
+    func isOwnExpired(at now: MonotonicInstant) -> Bool { seconds(at: now) >= own.notAfter }
+}
+
 extension LinkApplicant {
     var node: NodeID { certificate.node }
     var name: String { certificate.name }

@@ -25,7 +25,14 @@ extension LinkKeeper {
         _ core: inout NodeCore
     ) -> Bool {
         let validity = core.context.handshakes.standing(of: peer, at: now)
-        guard validity != .valid else { return false }
+        switch validity {
+        // Every certificate of an open link was valid once: only a wrong clock can say that it is not valid yet.
+        case .valid, .notYetValid: return false
+        // If our own seems to have expired too, our clock may have jumped; a link whose certificate has really expired
+        // is closed by the other end.
+        case .expired where core.context.handshakes.isOwnExpired(at: now): return false
+        case .expired, .revoked, .unknownIssuer, .otherZone, .badSignature: break
+        }
         core.context.count(.linksDistrusted)
         core.context.post(.alarm(.peerDistrusted(peer: name, validity, endpoint)))
         return true
