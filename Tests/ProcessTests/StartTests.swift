@@ -33,7 +33,7 @@ struct StartTests {
             try await start("foreign", .init(name: "sjc-1", role: .set), zone: "example.org") {
                 $0.map { $0 == "reflector.net" ? "example.org" : $0 }
             }
-            try await start("unnamed", sjc) { ["entrypoint"] + $0.dropFirst() }
+            try await start("unnamed", sjc) { ["entrypoint"] + $0.dropFirst() + ["--keys", network.keysPath] }
             let elsewhere = LocalIdentities.Node(name: "edge-bos", role: .edge, region: .edge(RegionID(9_999)))
             let identity = try network.makeIdentity(elsewhere, zone: "reflector.net", folder: "elsewhere")
             try await network.start("edge-bos", options: ["--region", "9999", "--identity", identity])
