@@ -31,9 +31,13 @@ extension ControlCodec {
         case .heartbeat:
             let version = try reader.read(UInt64.self)
             let digest = try reader.read(UInt64.self)
-            return .heartbeat(Heartbeat(version: version, digest: digest, timestamp: try reader.read()))
+            let timestamp = try reader.read(UInt64.self)
+            return .heartbeat(
+                Heartbeat(version: version, digest: digest, timestamp: timestamp, reportHeld: try reader.read()))
         case .announcePull: return .announcePull(versionHeld: try reader.read())
-        case .heartbeatReply: return .heartbeatReply(echoedTimestamp: try reader.read())
+        case .heartbeatReply:
+            let echoed = try reader.read(UInt64.self)
+            return .heartbeatReply(HeartbeatReply(echoedTimestamp: echoed, isVoting: try reader.readFlag()))
         case .close: return .close(try reader.read(enumeration: CloseReason.self))
         case .sizeProbe:
             let length = try reader.read(UInt16.self)
@@ -48,6 +52,7 @@ extension ControlCodec {
             return .payloadLimit(subscription: subscription, bytes: bytes)
         case .probe: return .probe(number: try reader.read())
         case .probeReport: return .probeReport(try ProbeReport(&reader))
+        case .witnessReport: return .witnessReport(try WitnessReport(&reader))
         }
     }
 
@@ -162,15 +167,18 @@ extension ControlCodec {
         for _ in 0..<count {
             let portset = PortsetID(try reader.read())
             let incarnation = try reader.readIncarnation()
+            let supply = try reader.read(enumeration: StreamSupply.self)
+            guard (supply == .able) == (incarnation == .none) else { throw .unknownValue }
             entries.append(
-                Announce.Entry(stream: try reader.readStreamName(), portset: portset, incarnation: incarnation))
+                Announce.Entry(
+                    stream: try reader.readStreamName(), portset: portset, incarnation: incarnation, supply: supply))
         }
         return Announce(version: version, page: page, pages: pages, entries: entries)
     }
 }
 
 extension WireReader {
-    fileprivate mutating func readStreamName() throws(WireError) -> StreamName {
+    mutating func readStreamName() throws(WireError) -> StreamName {
         guard let name = StreamName(try readName()) else { throw .badName }
         return name
     }

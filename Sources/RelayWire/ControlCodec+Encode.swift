@@ -28,8 +28,11 @@ extension ControlCodec {
             writer.write(heartbeat.version)
             writer.write(heartbeat.digest)
             writer.write(heartbeat.timestamp)
+            writer.write(heartbeat.reportHeld)
         case .announcePull(let versionHeld): writer.write(versionHeld)
-        case .heartbeatReply(let echoedTimestamp): writer.write(echoedTimestamp)
+        case .heartbeatReply(let reply):
+            writer.write(reply.echoedTimestamp)
+            writer.write(UInt8(reply.isVoting ? 1 : 0))
         case .close(let reason): writer.write(reason.rawValue)
         case .sizeProbe(let length):
             writer.write(length)
@@ -42,6 +45,7 @@ extension ControlCodec {
             writer.write(bytes)
         case .probe(let number): writer.write(number)
         case .probeReport(let report): report.write(&writer)
+        case .witnessReport(let report): report.write(&writer)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
     }
@@ -128,6 +132,7 @@ extension ControlCodec {
             writer.write(entry.portset.rawValue)
             writer.write(entry.incarnation.high)
             writer.write(entry.incarnation.low)
+            writer.write(entry.supply.rawValue)
             writer.writeName(entry.stream.text)
         }
     }
@@ -169,6 +174,7 @@ extension RelayMessage {
         case .payloadLimit: .payloadLimit
         case .probe: .probe
         case .probeReport: .probeReport
+        case .witnessReport: .witnessReport
         }
     }
 }

@@ -25,6 +25,7 @@ public enum ControlCodec {
         case payloadLimit = 15
         case probe = 16
         case probeReport = 17
+        case witnessReport = 18
     }
 
     /// True if a whole control datagram is a NAK, by its kind alone. The datagram must contain the whole header
@@ -57,7 +58,7 @@ public enum ControlCodec {
         var length = lengthMin + 13
         var count = 0
         for entry in entries {
-            length += 19 + entry.stream.text.utf8.count
+            length += 20 + entry.stream.text.utf8.count
             guard length <= WireLimits.announceLengthMax, count < Int(UInt8.max) else { break }
             count += 1
         }

@@ -3,25 +3,23 @@ import ReflectorModel
 /// A node's report about itself, in answer to the Probe of a name server. Totals count from the node's start; a lower
 /// total than before, or a shorter uptime, means that the node has restarted.
 public struct ProbeReport: Sendable, Equatable {
-    /// The incarnation that leads one stream, and what a witness has received of it.
+    /// Who leads a stream as this node, a witness, sees it. Only streams that the zone's first candidate does not lead
+    /// are reported.
     public struct Lead: Sendable, Equatable {
-        public var tag: IncarnationTag
-        /// The entrypoint of the incarnation.
-        public var source: NodeID
-        public var highest: SequenceNumber
-        /// Time since the incarnation's last packet arrived, in milliseconds, at most 65,535.
-        public var silentMilliseconds: UInt16
+        public var stream: StreamName
+        /// The entrypoint that leads; nil if nobody does.
+        public var source: NodeID?
 
-        public init(tag: IncarnationTag, source: NodeID, highest: SequenceNumber, silentMilliseconds: UInt16) {
-            self.tag = tag
+        public init(stream: StreamName, source: NodeID?) {
+            self.stream = stream
             self.source = source
-            self.highest = highest
-            self.silentMilliseconds = silentMilliseconds
         }
     }
 
     /// Maximum number of leads in one report.
-    public static let leadsMax = 11
+    public static let leadsMax = 128
+    /// Longest list of leads in bytes; a node with more of them reports them in turn.
+    public static let leadsLengthMax = 1_200
 
     /// As in the probe. Random for each probe, so that an old report does not answer a new one.
     public var number: UInt64
@@ -56,10 +54,8 @@ extension ProbeReport {
         let count = try reader.read(UInt8.self)
         guard Int(count) <= Self.leadsMax else { throw .tooMany }
         for _ in 0..<count {
-            let tag = IncarnationTag(try reader.read())
-            let source = NodeID(try reader.read())
-            let highest = try reader.readSequence()
-            leads.append(Lead(tag: tag, source: source, highest: highest, silentMilliseconds: try reader.read()))
+            let source = try reader.read(UInt64.self)
+            leads.append(Lead(stream: try reader.readStreamName(), source: source == 0 ? nil : NodeID(source)))
         }
     }
 
@@ -74,10 +70,22 @@ extension ProbeReport {
         writer.write(lost)
         writer.writeCount(leads.count, max: Self.leadsMax)
         for lead in leads {
-            writer.write(lead.tag.rawValue)
-            writer.write(lead.source.rawValue)
-            writer.writeSequence(lead.highest)
-            writer.write(lead.silentMilliseconds)
+            writer.write(lead.source?.rawValue ?? 0)
+            writer.writeName(lead.stream.text)
         }
+    }
+}
+
+extension ProbeReport {
+    /// How many of the leads, starting with the first, fit into one report.
+    public static func leadsInOneReport(_ leads: ArraySlice<Lead>) -> Int {
+        var length = 0
+        var count = 0
+        for lead in leads {
+            length += 9 + lead.stream.text.utf8.count
+            guard length <= leadsLengthMax, count < leadsMax else { break }
+            count += 1
+        }
+        return count
     }
 }

@@ -12,7 +12,8 @@ public enum RelayMessage: Sendable, Equatable {
     case announce(Announce)
     case heartbeat(Heartbeat)
     case announcePull(versionHeld: UInt64)
-    case heartbeatReply(echoedTimestamp: UInt64)
+    case witnessReport(WitnessReport)
+    case heartbeatReply(HeartbeatReply)
     case close(CloseReason)
     /// Parent to child: a datagram of `length` bytes, to test whether the path carries it.
     case sizeProbe(length: UInt16)
@@ -218,16 +219,29 @@ public struct Nak: Sendable, Equatable {
     }
 }
 
+/// What an entrypoint has of a stream that it announces.
+public enum StreamSupply: UInt8, Sendable, CaseIterable {
+    /// Nothing yet: it could pull the stream from the encoder.
+    case able = 0
+    /// The encoder's data arrive.
+    case live = 1
+    /// Packets from before: the encoder is gone or silent, and may return.
+    case lapsed = 2
+}
+
 /// One page of an entrypoint's list of streams it can provide ([A] §III-A).
 public struct Announce: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var stream: StreamName
         public var portset: PortsetID
+        /// Zero if, and only if, the supply is `able`.
         public var incarnation: Incarnation
-        public init(stream: StreamName, portset: PortsetID, incarnation: Incarnation) {
+        public var supply: StreamSupply
+        public init(stream: StreamName, portset: PortsetID, incarnation: Incarnation, supply: StreamSupply = .live) {
             self.stream = stream
             self.portset = portset
             self.incarnation = incarnation
+            self.supply = supply
         }
     }
     /// Incremented with every change of the list.
@@ -249,10 +263,25 @@ public struct Heartbeat: Sendable, Equatable {
     public var version: UInt64
     public var digest: UInt64
     public var timestamp: UInt64
+    /// The version of the set reflector's report that the entrypoint has completely; 0 if none.
+    public var reportHeld: UInt64
 
-    public init(version: UInt64, digest: UInt64, timestamp: UInt64) {
+    public init(version: UInt64, digest: UInt64, timestamp: UInt64, reportHeld: UInt64 = 0) {
         self.version = version
         self.digest = digest
         self.timestamp = timestamp
+        self.reportHeld = reportHeld
+    }
+}
+
+/// A set reflector's answer to a heartbeat.
+public struct HeartbeatReply: Sendable, Equatable {
+    public var echoedTimestamp: UInt64
+    /// The set reflector trusts its own view of the entrypoints: its report counts as a vote.
+    public var isVoting: Bool
+
+    public init(echoedTimestamp: UInt64, isVoting: Bool = true) {
+        self.echoedTimestamp = echoedTimestamp
+        self.isVoting = isVoting
     }
 }

@@ -3,7 +3,7 @@ import NodeIdentity
 /// Lengths of the wire format in bytes (WireFormat.md). They change only with the version.
 public enum WireLimits {
     /// Version of the protocol, second byte of every handshake message.
-    public static let version: UInt8 = 2
+    public static let version: UInt8 = 3
     /// Type, zero, link token, link number: the part of a data packet that is private to one child.
     public static let linkHeaderLength = 14
     /// Incarnation tag, sequence number, kind: the associated data of the sealed packet.

@@ -89,7 +89,7 @@ struct FloodTests {
     @Test("A parent's messages beyond 20,000 at once are dropped, counted and reported once")
     func parents() throws {
         let (bench, entrypoint, parent) = try announcing(streams: 1)
-        for _ in 0..<25_000 { parent.send(.heartbeatReply(echoedTimestamp: .max)) }
+        for _ in 0..<25_000 { parent.send(.heartbeatReply(HeartbeatReply(echoedTimestamp: .max))) }
         #expect(entrypoint.counters[.droppedControlFlood] >= 4_900)
         #expect(bench.alarms.filter { if case .controlFlood = $0 { true } else { false } }.count == 1)
     }

@@ -264,7 +264,7 @@ struct HostileMessages {
             return .announce(Announce(version: number, page: short % pages, pages: pages, entries: entries))
         case 20: return .heartbeat(Heartbeat(version: number, digest: number, timestamp: number))
         case 21: return .announcePull(versionHeld: number)
-        case 22: return .heartbeatReply(echoedTimestamp: number)
+        case 22: return .heartbeatReply(HeartbeatReply(echoedTimestamp: number, isVoting: random.chance(0.5)))
         case 23: return .sizeProbe(length: UInt16(64 + random.next(below: 1_300)))
         case 24: return .sizeReport(length: short)
         case 25: return .payloadLimit(subscription: id, bytes: UInt16(1 + random.next(below: 1_400)))

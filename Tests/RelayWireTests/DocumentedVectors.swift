@@ -124,7 +124,7 @@ struct DocumentedVectors {
         report.bytesSent = 1_000_000
         report.received = 900
         report.lost = 9
-        report.leads = [.init(tag: tag, source: source, highest: SequenceNumber(42), silentMilliseconds: 20)]
+        report.leads = [.init(stream: stream, source: source)]
         return report
     }
 
@@ -168,8 +168,9 @@ struct DocumentedVectors {
                     digest: announced.reduce(0) { digest, entry in
                         let tag = IncarnationTag(
                             stream: entry.stream, source: source, incarnation: entry.incarnation)
-                        return digest &+ FixedHash.combine(tag.rawValue, UInt64(entry.portset.rawValue))
-                    }, timestamp: 3_000_003))
+                        let supply = UInt64(entry.supply.rawValue) << 16
+                        return digest &+ FixedHash.combine(tag.rawValue, UInt64(entry.portset.rawValue) + supply)
+                    }, timestamp: 3_000_003, reportHeld: 4))
         ),
         ("SizeReport", .sizeReport(length: 175)),
         ("PayloadLimit", .payloadLimit(subscription: 7, bytes: 1_128)),
@@ -203,16 +204,26 @@ struct DocumentedVectors {
                         ]))
             ),
             ("AnnouncePull", .announcePull(versionHeld: 8)),
-            ("HeartbeatReply", .heartbeatReply(echoedTimestamp: 3_000_003)),
+            ("HeartbeatReply", .heartbeatReply(HeartbeatReply(echoedTimestamp: 3_000_003))),
             ("SizeProbe", .sizeProbe(length: 175)),
             ("ProbeReport", .probeReport(probeReport)),
+            (
+                "WitnessReport",
+                .witnessReport(
+                    WitnessReport(
+                        version: 4, page: 0, pages: 1,
+                        entries: [
+                            .init(stream: stream, leader: source, hasSubscribers: true),
+                            .init(stream: StreamName("live/sport")!, leader: nil, hasSubscribers: false),
+                        ]))
+            ),
         ]
     }
 
     private static let announced = [
         Announce.Entry(stream: stream, portset: PortsetID(4096), incarnation: incarnation),
         Announce.Entry(
-            stream: StreamName("live/sport")!, portset: PortsetID(17), incarnation: incarnation),
+            stream: StreamName("live/sport")!, portset: PortsetID(17), incarnation: .none, supply: .able),
     ]
 
     private static func subscribe(

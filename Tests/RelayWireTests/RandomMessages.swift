@@ -36,18 +36,25 @@ extension SeededGenerator {
         report.bytesSent = word()
         report.received = word()
         report.lost = word()
-        for _ in 0..<Int.random(in: 0...ProbeReport.leadsMax, using: &self) {
-            report.leads.append(
-                .init(
-                    tag: IncarnationTag(word()), source: NodeID(word()), highest: SequenceNumber(word() >> 2),
-                    silentMilliseconds: UInt16(truncatingIfNeeded: word())))
+        let leads = (0..<Int.random(in: 0...20, using: &self)).map { _ in
+            ProbeReport.Lead(stream: streamName(), source: leader())
         }
+        report.leads = Array(leads.prefix(ProbeReport.leadsInOneReport(leads[...])))
         return report
+    }
+
+    private mutating func leader() -> NodeID? { Bool.random(using: &self) ? NodeID(word() | 1) : nil }
+
+    private mutating func witnessReport() -> WitnessReport {
+        let entries = (0..<Int.random(in: 0...40, using: &self)).map { _ in
+            WitnessReport.Entry(stream: streamName(), leader: leader(), hasSubscribers: Bool.random(using: &self))
+        }
+        return WitnessReport.pages(version: word() | 1, of: entries).randomElement(using: &self)!
     }
 
     mutating func control() -> RelayMessage {
         let subscription = UInt32(truncatingIfNeeded: word())
-        switch Int.random(in: 0..<17, using: &self) {
+        switch Int.random(in: 0..<18, using: &self) {
         case 0: return .subscribe(subscribe())
         case 1:
             let status = SubscribeStatus.allCases.randomElement(using: &self) ?? .ok
@@ -72,14 +79,15 @@ extension SeededGenerator {
         case 5: return .linkHeartbeat(linkHeartbeat())
         case 6: return .nak(nak())
         case 7: return .announce(announce())
-        case 8: return .heartbeat(Heartbeat(version: word(), digest: word(), timestamp: word()))
+        case 8: return .heartbeat(Heartbeat(version: word(), digest: word(), timestamp: word(), reportHeld: word()))
         case 9: return .announcePull(versionHeld: word())
-        case 10: return .heartbeatReply(echoedTimestamp: word())
+        case 10: return .heartbeatReply(HeartbeatReply(echoedTimestamp: word(), isVoting: Bool.random(using: &self)))
         case 11: return .sizeProbe(length: UInt16.random(in: 37...1_400, using: &self))
         case 12: return .sizeReport(length: UInt16(truncatingIfNeeded: word()))
         case 13: return .payloadLimit(subscription: subscription, bytes: UInt16.random(in: 1...1_400, using: &self))
         case 14: return .probe(number: word())
         case 15: return .probeReport(probeReport())
+        case 16: return .witnessReport(witnessReport())
         default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
         }
     }
@@ -155,9 +163,10 @@ extension SeededGenerator {
 
     private mutating func announce() -> Announce {
         let entries = (0..<Int.random(in: 0...64, using: &self)).map { _ in
-            Announce.Entry(
+            let supply = StreamSupply.allCases.randomElement(using: &self) ?? .live
+            return Announce.Entry(
                 stream: streamName(), portset: PortsetID(UInt16(truncatingIfNeeded: word())),
-                incarnation: Incarnation(high: word(), low: word()))
+                incarnation: supply == .able ? .none : Incarnation(high: word() | 1, low: word()), supply: supply)
         }
         let page = Array(entries.prefix(ControlCodec.entriesInOnePage(entries[...])))
         let pages = UInt16.random(in: 1...UInt16.max, using: &self)

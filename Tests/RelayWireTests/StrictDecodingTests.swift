@@ -164,13 +164,37 @@ struct StrictDecodingTests {
         #expect(throws: WireError.tooShort) { try Bytes.control(Array(report.dropLast())) }
     }
 
-    @Test("ProbeReport: more than 11 leads, a count that lies")
+    @Test("ProbeReport: more than 128 leads, a count that lies")
     func probeReport() {
         let bytes = Bytes.encode(.probeReport(ProbeReport(number: 1)))
-        #expect(throws: WireError.tooMany) { try Bytes.control(with(bytes, bytes.count - 17, 12)) }
+        #expect(throws: WireError.tooMany) { try Bytes.control(with(bytes, bytes.count - 17, 129)) }
         #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, bytes.count - 17, 1)) }
         let probe = Bytes.encode(.probe(number: 1))
         #expect(throws: WireError.trailingBytes) { try Bytes.control(probe + [0]) }
+    }
+
+    @Test("WitnessReport: version 0, a page beyond the last one, an unknown flag, a count that lies")
+    func witnessReport() throws {
+        let stream = try #require(StreamName("live/news"))
+        let report = WitnessReport(
+            version: 1, page: 0, pages: 1, entries: [.init(stream: stream, leader: nil, hasSubscribers: false)])
+        let bytes = Bytes.encode(.witnessReport(report))
+        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 26, 0)) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 28, 1)) }
+        #expect(throws: WireError.self) { try Bytes.control(with(bytes, 40, 2)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 31, 2)) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 31, 0)) }
+    }
+
+    @Test("Announce: an incarnation without data, or data without an incarnation")
+    func supply() throws {
+        let stream = try #require(StreamName("live/news"))
+        let entry = Announce.Entry(
+            stream: stream, portset: PortsetID(1), incarnation: Incarnation(high: 0, low: 1), supply: .live)
+        let bytes = Bytes.encode(.announce(Announce(version: 1, page: 0, pages: 1, entries: [entry])))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 50, 0)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 50, 3)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 49, 0)) }
     }
 
     private static let most = WireLimits.sequenceMax
@@ -207,9 +231,6 @@ struct StrictDecodingTests {
             retransmitted: false, token: 1, linkNumber: 1, tag: tag, sequence: SequenceNumber(value),
             isFiller: false)
         #expect(throws: WireError.outOfRange) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1)) }
-        var report = ProbeReport(number: 0)
-        report.leads = [.init(tag: tag, source: NodeID(2), highest: number, silentMilliseconds: 0)]
-        #expect(throws: WireError.outOfRange) { try Bytes.control(replaced(Bytes.encode(.probeReport(report)))) }
     }
 
     @Test("A number beyond the range, taken from a parent, is written as the highest one, so that peers accept it")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from identity_vectors import CHILD_TOKEN, PARENT_TOKEN, handshake, keys, main, name, octets
 
-VERSION = 2
+VERSION = 3
 WORD = (1 << 64) - 1
 STREAM, PORTSET, SUBSCRIPTION = "live/news", 4096, 7
 INCARNATION = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -104,8 +104,17 @@ def subscribe(start_kind, tag, sequence, rate, path):
             + b"".join(struct.pack(">Q", node) for node in path) + name(STREAM))
 
 
-def announced(stream, portset):
-    return struct.pack(">H", portset) + INCARNATION + name(stream)
+ABLE, LIVE, LAPSED = 0, 1, 2
+
+
+def announced(stream, portset, supply):
+    incarnation = bytes(16) if supply == ABLE else INCARNATION
+    return struct.pack(">H", portset) + incarnation + bytes([supply]) + name(stream)
+
+
+def announced_digest(stream, portset, supply):
+    incarnation = bytes(16) if supply == ABLE else INCARNATION
+    return combine(incarnation_tag(stream, SOURCE, incarnation), portset + 65536 * supply)
 
 
 def size_probe(length):
@@ -114,7 +123,7 @@ def size_probe(length):
 
 def from_child():
     edges = [node_id("edge-1"), node_id("edge-2")]
-    digest = combine(TAG, PORTSET) + combine(OTHER_TAG, OTHER_PORTSET) & WORD
+    digest = announced_digest(STREAM, PORTSET, LIVE) + announced_digest(OTHER_STREAM, OTHER_PORTSET, ABLE) & WORD
     yield "Subscribe, live", 1, subscribe(0, 0, 0, 16, [])
     yield "Subscribe, preburst", 1, subscribe(1, 0, 0, 32, edges[:1])
     yield "Subscribe, resume, extra path", 1, subscribe(0x82, TAG, 42, 32, edges)
@@ -123,9 +132,9 @@ def from_child():
         ">QHQQQIII", 0x5152535455565758, 1, mix(SUBSCRIPTION), 1_000_001, 999_001, 250, 1000, 3)
     yield "Nak", 7, struct.pack(">IBBQBQB", SUBSCRIPTION, 1, 2, 40, 1, 44, 63)
     yield "Nak, last try", 7, struct.pack(">IBBQB", SUBSCRIPTION, 0x80 | 3, 1, 40, 2)
-    yield "Announce", 8, (struct.pack(">QHHB", 9, 0, 1, 2) + announced(STREAM, PORTSET)
-                          + announced(OTHER_STREAM, OTHER_PORTSET))
-    yield "Heartbeat", 9, struct.pack(">QQQ", 9, digest, 3_000_003)
+    yield "Announce", 8, (struct.pack(">QHHB", 9, 0, 1, 2) + announced(STREAM, PORTSET, LIVE)
+                          + announced(OTHER_STREAM, OTHER_PORTSET, ABLE))
+    yield "Heartbeat", 9, struct.pack(">QQQQ", 9, digest, 3_000_003, 4)
     yield "SizeReport", 14, struct.pack(">H", 175)
     yield "PayloadLimit", 15, struct.pack(">IH", SUBSCRIPTION, 1128)
     yield "Probe", 16, struct.pack(">Q", 0x3132333435363738)
@@ -142,11 +151,14 @@ def from_parent(wrapped):
     yield "LinkHeartbeat", 6, struct.pack(
         ">IQQQIBBIQH", 4, 0x5152535455565758, 2_000_002, 1_000_001, 500, 1, 1, SUBSCRIPTION, 43, 65_535)
     yield "AnnouncePull", 10, struct.pack(">Q", 8)
-    yield "HeartbeatReply", 11, struct.pack(">Q", 3_000_003)
+    yield "HeartbeatReply", 11, struct.pack(">QB", 3_000_003, 1)
     yield "SizeProbe", 13, size_probe(175)
     yield "ProbeReport", 17, (
         struct.pack(">QQIIQQQQB", 0x3132333435363738, 60_000, 3, 2, 10_000_000_000, 1_000_000, 900, 9, 1)
-        + struct.pack(">Q", TAG) + source + struct.pack(">QH", 42, 20))
+        + source + name(STREAM))
+    yield "WitnessReport", 18, (
+        struct.pack(">QHHB", 4, 0, 1, 2) + source + bytes([1]) + name(STREAM)
+        + struct.pack(">QB", 0, 0) + name(OTHER_STREAM))
 
 
 def vectors():

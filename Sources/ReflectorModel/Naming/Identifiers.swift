@@ -68,6 +68,8 @@ public enum NodeRole: UInt8, Sendable, CustomStringConvertible {
 /// 128 random bits that an entrypoint draws each time it starts to provide a stream. Sequence numbers are unique within
 /// (stream, source, incarnation), and each such triple has its own sealing key.
 public struct Incarnation: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Means that there is no incarnation.
+    public static let none = Incarnation(high: 0, low: 0)
     public var high: UInt64
     public var low: UInt64
     @inlinable public init(high: UInt64, low: UInt64) {

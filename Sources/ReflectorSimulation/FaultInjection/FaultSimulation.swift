@@ -145,6 +145,7 @@ public final class FaultSimulation: NetworkScenario {
             case .linkDied: counts.linksDied += 1
             default: break
             }
+        case .pull(let stream, let isWanted): log("\(node.name): \(stream): \(isWanted ? "pull" : "do not pull")")
         case .limitPayload(let stream, let bytes): log("\(node.name): \(stream): payloads of \(bytes) bytes")
         }
     }

@@ -12,6 +12,8 @@ public enum RelayAction: Sendable, Equatable {
     case unavailable(StreamName, UnavailableReason)
     /// The entrypoint's encoder output must be cut into payloads of at most this many bytes.
     case limitPayload(StreamName, bytes: Int)
+    /// Pull the stream from its encoder, or stop pulling it.
+    case pull(StreamName, isWanted: Bool)
     /// Something that an operator should know.
     case alarm(RelayAlarm)
 }

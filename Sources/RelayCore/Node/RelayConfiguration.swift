@@ -40,6 +40,9 @@ public struct RelayConfiguration: Sendable {
     /// How long an entrypoint keeps a stream whose encoder disconnected, so that the encoder can return.
     public var encoderGrace: TimeSpan = .seconds(10)
 
+    /// An encoder that sends nothing for this long counts as lost: another entrypoint may lead its stream.
+    public var encoderSilenceMax: TimeSpan = .seconds(2)
+
     /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
     /// considers the entrypoint dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)

@@ -40,14 +40,14 @@ extension RelayNode {
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
         case .announcePull:
             origin?.onAnnouncePull(on: link, at: now, &core)
-        case .heartbeatReply(let echoed): core.noteEcho(echoed, on: link, at: now)
+        case .heartbeatReply(let reply): core.noteEcho(reply.echoedTimestamp, on: link, at: now)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
-            .probe, .probeReport:
+            .probe, .probeReport, .witnessReport:
             core.context.count(.rejectedUnexpected)
         }
     }
@@ -65,7 +65,7 @@ extension RelayNode {
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .probe(let number): linkKeeper.answer(number, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
-            .probeReport:
+            .probeReport, .witnessReport:
             core.context.count(.rejectedUnexpected)
         }
     }

@@ -22,7 +22,7 @@ extension RelayNode {
         case .unsubscribe(let subscription): server.unsubscribe(subscription, on: link, at: now, &core)
         case .announce(let page): onAnnounce(page, on: link, at: now)
         case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
-            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport:
+            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport, .witnessReport:
             break
         }
     }

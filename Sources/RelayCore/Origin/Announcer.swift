@@ -85,7 +85,7 @@ struct Announcer {
         let digest =
             digest
             ?? entries().reduce(UInt64(0)) {
-                $0 &+ AnnouncementList.digest(of: $1.stream, source: source, $1.incarnation, $1.portset)
+                $0 &+ AnnouncementList.digest(of: $1, source: source)
             }
         self.digest = digest
         return Heartbeat(version: version, digest: digest, timestamp: TimestampEcho.stamp(now))

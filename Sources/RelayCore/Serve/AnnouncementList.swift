@@ -7,6 +7,7 @@ struct AnnouncementList {
     struct Item {
         var portset: PortsetID
         var incarnation: Incarnation
+        var supply: StreamSupply
         /// The zone does not name the entrypoint as a candidate of this stream. This is counted once for each item.
         var isRefused = false
     }
@@ -70,12 +71,10 @@ struct AnnouncementList {
         }
         for announced in page.entries {
             incoming[announced.stream] = Item(
-                portset: announced.portset, incarnation: announced.incarnation
-            )
+                portset: announced.portset, incarnation: announced.incarnation, supply: announced.supply)
             incomingDigest =
                 incomingDigest
-                &+ Self.digest(
-                    of: announced.stream, source: source, announced.incarnation, announced.portset)
+                &+ Self.digest(of: announced, source: source)
         }
         incomingPages += 1
         guard incomingPages >= Int(page.pages) else { return .incomplete }
@@ -118,10 +117,9 @@ struct AnnouncementList {
         incomingDigest = 0
     }
 
-    static func digest(
-        of stream: StreamName, source: NodeID, _ incarnation: Incarnation, _ portset: PortsetID
-    ) -> UInt64 {
-        let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
-        return FixedHash.combine(tag.rawValue, UInt64(portset.rawValue))
+    static func digest(of entry: Announce.Entry, source: NodeID) -> UInt64 {
+        let tag = IncarnationTag(stream: entry.stream, source: source, incarnation: entry.incarnation)
+        return FixedHash.combine(
+            tag.rawValue, UInt64(entry.portset.rawValue) + UInt64(entry.supply.rawValue) << 16)
     }
 }

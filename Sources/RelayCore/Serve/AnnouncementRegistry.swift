@@ -50,7 +50,7 @@ struct AnnouncementRegistry {
         if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
             core.send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
         }
-        core.send(.heartbeatReply(echoedTimestamp: heartbeat.timestamp), on: link, at: now)
+        core.send(.heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp)), on: link, at: now)
     }
 
     /// The zone has named the candidates of a stream. Confirms the lists of those candidates that announce the stream.

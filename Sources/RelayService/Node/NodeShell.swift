@@ -154,6 +154,7 @@ final class NodeShell: DatagramHandler {
         case .unavailable(let stream, let reason):
             logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason)"])
             output?.unavailable(stream: stream, reason: reason.description, isAbsence: reason.isAbsence)
+        case .pull: break
         case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
         case .alarm(let alarm):
             logger.warning("\(alarm)")
