@@ -42,11 +42,12 @@ struct CandidateList: Equatable {
     ///   - listed: the zone's list; nil if it is not known.
     ///   - isServing: true for an address that already serves the stream; it needs no announcement.
     ///   - resumed: the host whose packets the children received before. It comes first if the zone's list is unknown.
+    ///   - leader: the entrypoint that leads the stream; it comes first.
     ///   - isUnheard: true for a host that has announced nothing yet, if the children resume an incarnation that nobody
     ///     has announced. Such a host comes first, because it may have this incarnation.
     static func entrypoints(
         announced: [ParentCandidate], listed: LookUpAnswer?, cause: String, by order: AddressOrder,
-        isServing: (Endpoint) -> Bool, resumed: String?, isUnheard: (String) -> Bool
+        isServing: (Endpoint) -> Bool, resumed: String?, leader: NodeID?, isUnheard: (String) -> Bool
     ) -> CandidateList {
         var announced = announced
         var silent: [ParentCandidate] = []
@@ -71,12 +72,18 @@ struct CandidateList: Equatable {
             }
         }
         func place(_ name: String) -> Int {
-            listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
+            if let leader, NodeID(name: name) == leader { return -1 }
+            return listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
         if announced.count > 1 { announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) } }
         if silent.isEmpty { return CandidateList(announced) }
         let unheard = silent.filter { isUnheard($0.name) }
         return CandidateList(unheard + announced + silent.filter { !unheard.contains($0) })
+    }
+
+    /// These candidates, then those of the other list that are not among them.
+    func merged(with other: CandidateList) -> CandidateList {
+        CandidateList(all + other.all.filter { place(of: $0.endpoint) == nil })
     }
 
     // MARK: Choosing

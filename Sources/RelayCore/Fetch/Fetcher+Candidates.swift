@@ -93,25 +93,32 @@ extension Fetcher {
     /// Any entrypoint can announce any stream. So an announcement counts only if its sender's name and address
     /// match a candidate in the zone, or in the zone's last good answer if the name servers are silent. If there never
     /// was an answer, the announcements alone decide, because the loss of the control plane must not stop data.
-    private func entrypoints(
+    private mutating func entrypoints(
         for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
         let listed = directory.answer(name, at: now)
         let isUnknowable = listed == nil && (directory.serversAreSilent || !directory.isUndecided(name, at: now))
         if listed == nil, !isUnknowable { return .undecided }
+        if isSetReflector, let portset = stream.portset {
+            // The peers that may help if no entrypoint can be reached, looked up beforehand.
+            use(.rootSets(portset), isCarrying: stream.isCarrying(at: now), at: now, &core)
+        }
         let (announced, resumed) = announced(stream, listed, at: now, &core)
         // Only the zone's list can rank several announcers. Without it, the one whose packets the children received
         // before comes first.
         let resumesUnheard =
             resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || resumesUnheard, directory.isFresh(name, at: now) { return .undecided }
-        let list = CandidateList.entrypoints(
+        var list = CandidateList.entrypoints(
             announced: announced, listed: listed, cause: name.description, by: directory.addressOrder,
-            isServing: { stream.paths.isServed(by: $0) }, resumed: resumed,
+            isServing: { stream.paths.isServed(by: $0) }, resumed: resumed, leader: stream.leader,
             isUnheard: { host in
                 resumesUnheard && !core.links.announcers.contains { core.links.children[$0]?.name == host }
             })
+        if !resumesUnheard, lacksSource(announced, at: now, core) {
+            list = peers(of: stream, at: now, core).merged(with: list)
+        }
         if !list.isEmpty { return .list(list) }
         switch directory.absence(of: name, at: now) {
         case .undecided: return listed == nil ? .undecided : .none(.noSource)
@@ -132,6 +139,12 @@ extension Fetcher {
                 let item = announced[stream.name], now - announced.heardAt <= core.configuration.heartbeatInterval * 3,
                 isCandidate(link, of: stream, listed, &core)
             else { continue }
+            switch item.supply {
+            case .able: continue
+            // Its encoder is lost: it serves no longer than until another one has the stream.
+            case .lapsed where stream.leader != nil && stream.leader != link.node: continue
+            case .lapsed, .live: break
+            }
             let tag = IncarnationTag(stream: stream.name, source: link.node, incarnation: item.incarnation)
             if stream.children.contains(where: { $0.start.resumedTag == tag }) { resumed = link.name }
             list.append(
@@ -158,6 +171,32 @@ extension Fetcher {
             core.post(.announcementContradicted(link, stream.name))
         }
         return isListed
+    }
+
+    /// Whether every entrypoint that announces the stream here has failed as a parent, or none announces it. Not right
+    /// after the start, while announcements may still be on their way.
+    private func lacksSource(
+        _ announced: [ParentCandidate], at now: MonotonicInstant, _ core: borrowing NodeCore
+    ) -> Bool {
+        isSetReflector && now - core.clock.startedAt >= Self.announcementsAwaited
+            && announced.allSatisfy { parents.isAvoided($0.endpoint, at: now) }
+    }
+
+    private static var announcementsAwaited: TimeSpan { .seconds(2) }
+
+    /// The other root set reflectors of the stream's portset: one of them may reach an entrypoint that this node cannot
+    /// reach. The path in the Subscribe prevents loops.
+    private func peers(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> CandidateList {
+        guard let portset = stream.portset, let answer = directory.answer(.rootSets(portset), at: now) else {
+            return CandidateList()
+        }
+        let others = answer.hosts(by: directory.addressOrder).filter { $0.host.id != core.context.id }
+        return CandidateList(
+            others.map { found in
+                ParentCandidate(
+                    name: found.host.name, endpoint: found.host.endpoint, others: found.others, rank: 0,
+                    cause: "peer", answer: answer.text.joined(separator: " "), serial: answer.serial)
+            })
     }
 
     /// An entrypoint has begun to announce the stream: an earlier refusal by it no longer counts.

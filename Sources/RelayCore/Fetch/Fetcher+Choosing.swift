@@ -84,11 +84,24 @@ extension Fetcher {
         _ core: borrowing NodeCore
     ) -> ParentCandidate? {
         guard let place else { return best(of: list, for: stream, at: now, core) }
+        if let leading = leading(in: list, ahead: place, of: stream, at: now) { return leading }
         let span = core.configuration.returnAfter
         return list.first(before: place) {
             !parents.isAvoided($0.endpoint, at: now) && parents.isSteady($0.endpoint, for: span, at: now)
                 && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: span, at: now)
                 && !stream.candidates.isDemoted($0.endpoint, at: now) && !isShedding($0, at: now, core)
+        }
+    }
+
+    /// The entrypoint that leads the stream, if it is ahead of the current parent. The witnesses have waited long enough
+    /// before they chose it, so the stream moves to it at once.
+    private func leading(
+        in list: CandidateList, ahead place: Int, of stream: StreamState, at now: MonotonicInstant
+    ) -> ParentCandidate? {
+        guard let leader = stream.leader else { return nil }
+        return list.first(before: place) {
+            NodeID(name: $0.name) == leader && !parents.isAvoided($0.endpoint, at: now)
+                && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: Self.refusalSpan, at: now)
         }
     }
 

@@ -71,6 +71,11 @@ final class ChildLink {
     /// Present if the child is an entrypoint that announces on this link.
     var announcements: AnnouncementList?
 
+    // MARK: Witness
+
+    /// What this node, as a witness, has told the child about streams.
+    var reporting = WitnessReporting()
+
     init(
         slot: Int, endpoint: Endpoint, local: UInt8 = 0, _ child: any LinkApplicant, parentToken: UInt64,
         keys: LinkKeys, leaseNonce: UInt64, lease: TimeSpan, now: MonotonicInstant

@@ -4,7 +4,11 @@ import RelayWire
 /// Handles the children's reports about their links, and answers name servers' probes with the totals. An answer proves
 /// that this node's event loop runs.
 extension LinkKeeper {
-    func answer(_ probe: UInt64, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+    /// - Parameter leads: what this node, as a witness, says about streams.
+    func answer(
+        _ probe: UInt64, _ leads: [ProbeReport.Lead], on link: ChildLink, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
         guard link.certificate.powers.contains(.probe) else { return core.refusePower(.probe, to: link, at: now) }
         core.context.count(.probesAnswered)
         var report = ProbeReport(number: probe)
@@ -15,6 +19,7 @@ extension LinkKeeper {
         report.bytesSent = core.context.counters[.bytesSent]
         report.received = reports.received
         report.lost = reports.lost
+        report.leads = leads
         core.send(.probeReport(report), on: link, at: now)
     }
 

@@ -92,6 +92,8 @@ final class ParentLink {
 
     /// Set by `takeHeartbeat`.
     private(set) var lastHeartbeatSent: MonotonicInstant = .zero
+    /// What the parent, as a witness, has told this entrypoint.
+    var witness = WitnessView()
     /// When the parent's last request for the list of announcements was granted.
     private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
 

@@ -13,6 +13,8 @@ struct NodeClock: ~Copyable {
     private(set) var requests = Wakeup()
     /// The timer of the waiting Opens. Changed by `scheduleOpens` and `takeOpens`.
     private(set) var opens = Wakeup()
+    /// The timer of the election. Changed by `scheduleElection` and `takeElection`.
+    private(set) var election = Wakeup()
 
     /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
@@ -48,6 +50,10 @@ struct NodeClock: ~Copyable {
         timers.schedule(.opens, at: at, &opens)
     }
 
+    mutating func scheduleElection(_ at: MonotonicInstant) {
+        timers.schedule(.election, at: at, &election)
+    }
+
     /// The earliest timer, which may be stale.
     var first: (owner: TimerOwner, at: MonotonicInstant)? { timers.first }
 
@@ -66,6 +72,9 @@ struct NodeClock: ~Copyable {
 
     /// The timer of the waiting Opens is due. False if the entry is stale.
     mutating func takeOpens(_ at: MonotonicInstant) -> Bool { opens.take(at) }
+
+    /// The timer of the election is due. False if the entry is stale.
+    mutating func takeElection(_ at: MonotonicInstant) -> Bool { election.take(at) }
 
     /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
     ///

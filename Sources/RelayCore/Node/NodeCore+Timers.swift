@@ -10,6 +10,7 @@ extension NodeCore {
         case node
         case requests
         case opens
+        case election
     }
 
     /// When the node must be called again if nothing arrives before.
@@ -48,6 +49,9 @@ extension NodeCore {
             case .opens:
                 guard clock.takeOpens(at) else { continue }
                 return .opens
+            case .election:
+                guard clock.takeElection(at) else { continue }
+                return .election
             }
         }
         return nil
@@ -72,6 +76,7 @@ extension NodeCore {
         case .node: clock.node.at == at
         case .requests: clock.requests.at == at
         case .opens: clock.opens.at == at
+        case .election: clock.election.at == at
         }
     }
 }

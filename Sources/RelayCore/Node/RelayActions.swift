@@ -44,6 +44,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case parentLeaves(peer: String, Endpoint)
     case parentChanged(StreamName, from: String, to: String)
     case sourceChanged(StreamName, source: NodeID)
+    /// Another entrypoint leads a stream, or nobody does.
+    case leaderChanged(StreamName, to: String?, cause: String)
     case loopRefused(StreamName)
     /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
@@ -102,6 +104,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .parentChanged(let stream, let from, let to):
             "\(stream): parent changes from \(from) to \(to)"
         case .sourceChanged(let stream, let source): "\(stream): now from source \(source)"
+        case .leaderChanged(let stream, let leader?, let cause): "\(stream): \(leader) leads now: \(cause)"
+        case .leaderChanged(let stream, nil, _):
+            "\(stream): no entrypoint leads it any more: the leader or its encoder is lost, and no other one has it"
         case .loopRefused(let stream): "\(stream): subscription would cause a loop, refused"
         case .linkLossy(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has lost over 20 % for 10 s: no extra paths on it"

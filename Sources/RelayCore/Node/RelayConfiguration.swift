@@ -43,6 +43,9 @@ public struct RelayConfiguration: Sendable {
     /// An encoder that sends nothing for this long counts as lost: another entrypoint may lead its stream.
     public var encoderSilenceMax: TimeSpan = .seconds(2)
 
+    /// The parameters of the election of entrypoints.
+    public var election = ElectionRules()
+
     /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
     /// considers the entrypoint dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)

@@ -93,6 +93,25 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case announcementsUnconfirmed
     /// Lists with pages that never arrived.
     case announcementsIncomplete
+    /// Streams for which this witness saw a first leader.
+    case elections
+    /// Streams that another candidate leads since the one before was lost.
+    case takeovers
+    /// Streams that lost their leader when no other candidate had them.
+    case streamsOrphaned
+    /// Streams that a better candidate leads again.
+    case failbacks
+    /// Times that this witness lost all entrypoints at once, and did not vote.
+    case votesWithheld
+    case witnessReportsSent
+    case witnessReportsReceived
+    /// Reports from nodes that are no witnesses, and reports larger than any honest one.
+    case witnessReportsRefused
+    /// Streams that this entrypoint began to pull, and stopped pulling.
+    case pullsBegun
+    case pullsEnded
+    /// Subscriptions at another root set reflector, because no entrypoint of the stream can be reached.
+    case peersAsked
     /// Portsets claimed by children that the zone contradicts.
     case portsetsCorrected
     /// Children refused for a name, role, region or address that the zone contradicts.
@@ -154,7 +173,7 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 /// One value for each `RelayCounter`.
 public struct RelayCounters: Sendable {
     /// Of fixed length, so that counting is a single addition.
-    private var values = InlineArray<128, UInt64>(repeating: 0)
+    private var values = InlineArray<160, UInt64>(repeating: 0)
 
     public init() {
         precondition(

@@ -40,14 +40,17 @@ extension RelayNode {
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
         case .announcePull:
             origin?.onAnnouncePull(on: link, at: now, &core)
-        case .heartbeatReply(let reply): core.noteEcho(reply.echoedTimestamp, on: link, at: now)
+        case .heartbeatReply(let reply):
+            core.noteEcho(reply.echoedTimestamp, on: link, at: now)
+            election.candidacy?.onReply(reply, on: link, at: now)
+        case .witnessReport(let report): onWitnessReport(report, on: link, at: now)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
-            .probe, .probeReport, .witnessReport:
+            .probe, .probeReport:
             core.context.count(.rejectedUnexpected)
         }
     }
@@ -63,7 +66,9 @@ extension RelayNode {
         case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
         case .payloadLimit(let subscription, let bytes):
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
-        case .probe(let number): linkKeeper.answer(number, on: link, at: now, &core)
+        case .probe(let number):
+            let leads = election.witness?.takeLeads(fetcher.directory, at: now) ?? []
+            linkKeeper.answer(number, leads, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
             .probeReport, .witnessReport:
             core.context.count(.rejectedUnexpected)

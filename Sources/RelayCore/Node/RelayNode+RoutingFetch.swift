@@ -59,6 +59,7 @@ extension RelayNode {
         if case .node(let host) = name { checkIdentities(of: host, at: now) }
         if case .candidates(let stream) = name, case .records(let answer) = result {
             announcements.confirm(stream, by: answer, &core)
+            noteCandidates(of: stream, answer, at: now)
         }
         for stream in fetcher.streams(concernedBy: name, core) {
             if stream.origin != nil {
@@ -200,6 +201,7 @@ extension RelayNode {
             fetcher.lose(link, stream, at: now, &core)
             drainEvents(at: now)
         }
+        noteAnnouncements(at: now)
     }
 
     // MARK: Timers

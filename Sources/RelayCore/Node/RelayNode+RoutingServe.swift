@@ -91,7 +91,9 @@ extension RelayNode {
             core.context.count(.droppedStreamTableFull)
             return nil
         }
-        return core.streams.insert(name, countMax: countMax)
+        let stream = core.streams.insert(name, countMax: countMax)
+        stream.follow(election.witness?.leader(of: name))
+        return stream
     }
 
     /// Evicts the oldest stream that carries no data. False if there is none.
@@ -120,6 +122,7 @@ extension RelayNode {
         case .incomplete, .changed: lookUpCandidates(of: page, on: link, at: now)
         }
         guard outcome == .changed else { return }
+        noteAnnouncements(at: now)
         for stream in core.streams.all where stream.hasDemand {
             if link.announcements?[stream.name] != nil {
                 fetcher.noteAnnounced(stream, by: link)
@@ -140,7 +143,8 @@ extension RelayNode {
     }
 
     func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant) {
-        announcements.onHeartbeat(heartbeat, on: link, at: now, &core)
+        link.reporting.noteHeld(heartbeat.reportHeld)
+        announcements.onHeartbeat(heartbeat, on: link, isVoting: isVoting(at: now), at: now, &core)
     }
 
     // MARK: Encoders
@@ -199,6 +203,9 @@ extension RelayNode {
     func handleSourceTimer(of stream: StreamState, at now: MonotonicInstant) {
         switch origin?.handleTimer(of: stream, at: now, &core) {
         case nil, .goesOn: core.updateLimit(of: stream, at: now)
+        case .mustAnnounce:
+            core.updateLimit(of: stream, at: now)
+            origin?.announceChange(at: now, &core)
         case .mustWithdraw: withdraw(stream, at: now)
         }
     }
@@ -253,6 +260,7 @@ extension RelayNode {
     /// that nobody fetches any more. Until then, children are still served the packets they lack.
     public func drain(at now: MonotonicInstant) -> Bool {
         server.stopAccepting()
+        origin?.leave(at: now, &core)
         var isDone = true
         for link in core.links.children.all where !link.ordered.isEmpty {
             isDone = false
@@ -277,5 +285,6 @@ extension RelayNode {
         for dropped in link.session.close() { core.release(dropped) }
         core.meter.stop(link)
         core.links.remove(link)
+        if link.announces { noteAnnouncements(at: now) }
     }
 }

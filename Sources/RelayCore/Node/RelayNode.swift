@@ -35,6 +35,8 @@ public final class RelayNode {
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
     var origin: Origin?
+    /// Who leads each stream: this node votes, or is a candidate.
+    var election: Election
 
     /// - Parameters:
     ///   - handshakes: who the node is; its certificate has the name and the role of the configuration.
@@ -60,6 +62,7 @@ public final class RelayNode {
             }
         server = Server(supply: supply, capacity: configuration.capacity)
         origin = configuration.role == .entrypoint ? Origin() : nil
+        election = Election(configuration.role)
         if origin != nil { core.clock.scheduleNode(now) }
     }
 
@@ -109,6 +112,7 @@ public final class RelayNode {
             case .node: handleNodeTimer(at: now)
             case .requests: handleRequests(at: now)
             case .opens: handleOpens(at: now)
+            case .election: handleElectionTimer(at: now)
             }
         }
     }

@@ -37,6 +37,10 @@ final class StreamState {
 
     var departures = Departures()
 
+    /// The entrypoint that leads the stream, as this node sees it as a witness. Set by `follow`.
+    private(set) var leader: NodeID?
+    func follow(_ leader: NodeID?) { self.leader = leader }
+
     init(slot: Int, name: StreamName, number: UInt64 = 0) {
         self.slot = slot
         self.name = name

@@ -11,6 +11,8 @@ enum TimerOwner: Equatable {
     case requests
     /// Opens of children that wait for their turn (`OpenQueue`).
     case opens
+    /// The election of entrypoints.
+    case election
 }
 
 /// When the owner of a timer wakes. `TimerQueue` sets it.

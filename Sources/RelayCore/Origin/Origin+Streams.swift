@@ -15,6 +15,8 @@ extension Origin {
     /// What the node must do after a stream's timer.
     enum TimerOutcome {
         case goesOn
+        /// The encoder is lost, or back: the stream must be announced again.
+        case mustAnnounce
         /// The encoder did not come back.
         case mustWithdraw
     }
@@ -22,7 +24,7 @@ extension Origin {
     /// An encoder provides a stream.
     func provide(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> Provided {
         guard stream.origin == nil else {
-            stream.origin?.encoderReturned()
+            stream.origin?.encoderReturned(at: now)
             return .resumed
         }
         let (name, id) = (stream.name, core.context.id)
@@ -41,7 +43,7 @@ extension Origin {
         guard let stream = core.streams[name], stream.origin != nil else { return }
         let end = now + core.configuration.encoderGrace
         stream.origin?.encoderLeft(until: end)
-        core.clock.schedule(stream, end)
+        core.clock.schedule(stream, now)
     }
 
     /// Numbers, seals and sends one payload. A payload larger than `WireLimits.payloadMax` is refused and counted.
@@ -54,6 +56,9 @@ extension Origin {
         guard payload.count <= WireLimits.payloadMax else { return core.context.count(.droppedOversizePayload) }
         stream.arrivals.notePayload(bytes: payload.count)
         stream.deliveries.noteTime(now)
+        stream.origin!.notePayload(at: now)
+        // An encoder that was silent is announced again at once.
+        if stream.origin!.announced != .live { core.clock.schedule(stream, now) }
         let (length, count) = pieces(of: payload.count, in: stream)
         guard count > 1 else { return emit(payload, isFiller: false, of: stream, at: now, &core) }
         core.context.count(.payloadsCut)
@@ -109,8 +114,11 @@ extension Origin {
             core.context.count(.fillerSent)
             Self.emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now, &core)
         }
-        core.clock.schedule(stream, source.nextTimeout(fillerInterval: interval, at: now))
-        return .goesOn
+        let silenceMax = core.configuration.encoderSilenceMax
+        let hasChanged = stream.origin!.takeChange(silenceMax: silenceMax, at: now)
+        core.clock.schedule(
+            stream, stream.origin!.nextTimeout(fillerInterval: interval, silenceMax: silenceMax, at: now))
+        return hasChanged ? .mustAnnounce : .goesOn
     }
 
     // MARK: The end

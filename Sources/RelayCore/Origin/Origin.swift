@@ -5,6 +5,10 @@ import RelayWire
 /// them to the set reflectors that the zone names.
 struct Origin {
     private var announcer = Announcer()
+    /// Streams that the node could pull, sorted, and their portsets once the zone has named them.
+    private var offers: [(stream: StreamName, portset: PortsetID?)] = []
+    /// The node is about to stop, and announces its streams as lapsed, so that others lead them.
+    private var isLeaving = false
 
     // MARK: Set reflectors
 
@@ -47,7 +51,7 @@ struct Origin {
 
     /// Sends the whole list, in pages.
     func sendList(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        for page in announcer.pages(of: Self.entries(core.streams)) {
+        for page in announcer.pages(of: entries(core.streams)) {
             core.send(.announce(page), on: link, at: now)
         }
     }
@@ -63,19 +67,53 @@ struct Origin {
     /// Sends a heartbeat with the version and digest of the list, if it is due.
     mutating func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.takeHeartbeat(interval: core.configuration.heartbeatInterval, at: now) else { return }
-        let heartbeat = announcer.heartbeat(
-            source: core.context.id, entries: { Self.entries(core.streams) }, at: now)
+        let list = entries
+        var heartbeat = announcer.heartbeat(source: core.context.id, entries: { list(core.streams) }, at: now)
+        heartbeat.reportHeld = link.witness.version
         core.send(.heartbeat(heartbeat), on: link, at: now)
     }
 
-    private static func entries(_ streams: borrowing StreamTable) -> [Announce.Entry] {
-        streams.all.compactMap { stream in
-            guard stream.origin != nil, let portset = stream.portset, let incarnation = stream.incarnation else {
+    private func entries(_ streams: borrowing StreamTable) -> [Announce.Entry] {
+        var entries: [Announce.Entry] = streams.all.compactMap { stream in
+            guard let source = stream.origin, let portset = stream.portset, let incarnation = stream.incarnation else {
                 return nil
             }
             return Announce.Entry(
-                stream: stream.name, portset: portset, incarnation: incarnation.incarnation)
+                stream: stream.name, portset: portset, incarnation: incarnation.incarnation,
+                supply: isLeaving ? .lapsed : source.announced)
         }
+        for (stream, portset) in offers where streams[stream]?.origin == nil {
+            guard let portset, !isLeaving else { continue }
+            entries.append(Announce.Entry(stream: stream, portset: portset, incarnation: .none, supply: .able))
+        }
+        return entries
+    }
+
+    /// The node is about to stop: others should lead its streams.
+    mutating func leave(at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard !isLeaving else { return }
+        isLeaving = true
+        announceChange(at: now, &core)
+    }
+
+    // MARK: Offers
+
+    mutating func offer(_ stream: StreamName) { offers.append((stream, nil)) }
+
+    mutating func withdrawOffer(_ stream: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
+        offers.removeAll { $0.stream == stream }
+        announceChange(at: now, &core)
+    }
+
+    /// Announces an offered stream once its portset is known.
+    mutating func learnPortset(
+        _ portset: PortsetID, ofOffer stream: StreamName, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard let place = offers.firstIndex(where: { $0.stream == stream }), offers[place].portset != portset else {
+            return
+        }
+        offers[place].portset = portset
+        announceChange(at: now, &core)
     }
 
     // MARK: Look-ups
@@ -84,7 +122,8 @@ struct Origin {
     /// (`ParentDirectory.idleMax`), and repeats look-ups that the shell lost. Empty most of the time.
     mutating func streamsToRenew(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
         guard announcer.takeNamesDue(at: now) else { return [] }
-        return core.streams.all.filter { $0.origin != nil }.map(\.name)
+        let offered = offers.map(\.stream).filter { core.streams[$0]?.origin == nil }
+        return core.streams.all.filter { $0.origin != nil }.map(\.name) + offered
     }
 
     /// Announces a stream once its portset is known.

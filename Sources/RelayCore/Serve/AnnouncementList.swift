@@ -27,6 +27,8 @@ struct AnnouncementList {
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
+    /// The streams, sorted.
+    private(set) var names: [StreamName] = []
     /// The streams of a new version of which not all pages have arrived yet.
     private var incoming: [StreamName: Item] = [:]
     private var incomingVersion: UInt64 = 0
@@ -79,6 +81,7 @@ struct AnnouncementList {
         incomingPages += 1
         guard incomingPages >= Int(page.pages) else { return .incomplete }
         items = incoming
+        names = incoming.keys.sorted()
         version = incomingVersion
         digest = incomingDigest
         dropIncoming()
@@ -98,6 +101,7 @@ struct AnnouncementList {
     mutating func forget(at now: MonotonicInstant) {
         dropIncoming()
         items = [:]
+        names = []
         version = 0
         digest = 0
         pullNotBefore = now + Self.pullPause

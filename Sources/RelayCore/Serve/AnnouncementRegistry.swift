@@ -41,7 +41,11 @@ struct AnnouncementRegistry {
     }
 
     /// Answers a heartbeat, and requests the entrypoint's list if the list held is not the current one.
-    func onHeartbeat(_ heartbeat: Heartbeat, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+    ///
+    /// - Parameter isVoting: whether this node, as a witness, trusts its own view.
+    func onHeartbeat(
+        _ heartbeat: Heartbeat, on link: ChildLink, isVoting: Bool, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
         guard link.certificate.powers.contains(.announce) else { return core.refusePower(.announce, to: link, at: now) }
         core.context.count(.heartbeatsReceived)
         link.announcements?.noteHeard(at: now)
@@ -50,7 +54,7 @@ struct AnnouncementRegistry {
         if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
             core.send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
         }
-        core.send(.heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp)), on: link, at: now)
+        core.send(.heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp, isVoting: isVoting)), on: link, at: now)
     }
 
     /// The zone has named the candidates of a stream. Confirms the lists of those candidates that announce the stream.

@@ -1,0 +1,27 @@
+import ReflectorModel
+
+/// The parameters of the election of entrypoints ([A] §V-A). The same on all nodes.
+public struct ElectionRules: Sendable, Hashable {
+    /// An entrypoint whose heartbeats a witness has missed for this many intervals is dead.
+    public var heartbeatsMissed = 3
+    /// How often a witness looks at the streams while nothing changes.
+    public var interval: TimeSpan = .milliseconds(100)
+    /// Time between the evaluations of a stream that has lost its leader.
+    public var recheckInterval: TimeSpan = .milliseconds(50)
+    /// A stream loses its leader only if this many evaluations in a row find none.
+    public var evaluationsUnled = 2
+    /// A candidate with a better rank leads again after its data have advanced for this long.
+    public var failbackAfter: TimeSpan = .seconds(10)
+    /// A stream that is announced but that nobody has led yet counts as orphaned after this long.
+    public var startPatience: TimeSpan = .seconds(3)
+    /// How long the candidate of rank 3 waits for the one of rank 2 before it pulls an orphaned stream; rank 4 waits
+    /// twice as long, and so on.
+    public var backupDelay: TimeSpan = .seconds(1)
+
+    /// False only in tests that must notice it: one witness suffices to start a second puller.
+    public var needsMajority = true
+    /// False only in tests that must notice it: a backup goes on pulling while a better candidate leads.
+    public var standsDown = true
+
+    public init() {}
+}
