@@ -144,7 +144,7 @@ final class Bench: NetworkScenario {
         case .alarm(let alarm): alarms.append(alarm)
         case .limitPayload(_, let bytes): limits.append(bytes)
         case .unavailable(_, let reason): unavailable.append(reason)
-        case .lookUp, .remember: break
+        case .lookUp, .remember, .pull: break
         }
     }
 

@@ -79,11 +79,11 @@ struct ParentCandidateListTests {
 struct EntrypointCandidateListTests {
     private func list(
         announced: [ParentCandidate], listed: LookUpAnswer?, serving: [Endpoint] = [], resumed: String? = nil,
-        unheard: Set<String> = []
+        leader: NodeID? = nil, unheard: Set<String> = []
     ) -> CandidateList {
         CandidateList.entrypoints(
             announced: announced, listed: listed, cause: "test", by: AddressOrder(), isServing: serving.contains,
-            resumed: resumed, isUnheard: { unheard.contains($0) })
+            resumed: resumed, leader: leader, isUnheard: { unheard.contains($0) })
     }
 
     @Test("Entrypoints that announce come first, in the zone's order, then the others")
@@ -92,6 +92,13 @@ struct EntrypointCandidateListTests {
             announced: [candidate(3, rank: 0), candidate(2, rank: 0)], listed: answer(1, 2, 3))
         #expect(found.names == ["host-2", "host-3", "host-1"])
         #expect(found.all.allSatisfy { $0.rank == 0 })
+    }
+
+    @Test("The entrypoint that leads the stream comes before those ahead of it in the zone")
+    func leader() {
+        let announced = [candidate(1, rank: 0), candidate(2, rank: 0), candidate(3, rank: 0)]
+        let found = list(announced: announced, listed: answer(1, 2, 3), leader: NodeID(name: "host-3"))
+        #expect(found.names == ["host-3", "host-1", "host-2"])
     }
 
     @Test("An entrypoint that already serves needs no announcement, even at another of its addresses")

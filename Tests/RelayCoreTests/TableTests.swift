@@ -270,7 +270,7 @@ struct SmallStateTests {
         #expect(list.version == 2)
         #expect(list.count == 3)
         let digest = entries.reduce(UInt64(0)) {
-            $0 &+ AnnouncementList.digest(of: $1.stream, source: source, $1.incarnation, $1.portset)
+            $0 &+ AnnouncementList.digest(of: $1, source: source)
         }
         #expect(list.digest == digest)
         let empty = page(0, of: 1, version: 3, [])
