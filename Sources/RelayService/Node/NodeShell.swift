@@ -21,6 +21,8 @@ final class NodeShell: DatagramHandler {
     private let logger: Logger
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
+    /// Called when the node wants a stream to be pulled, or no longer pulled.
+    private var onPull: (@Sendable (StreamName, Bool) -> Void)?
 
     init(
         loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, revocations: RevocationList?,
@@ -82,6 +84,12 @@ final class NodeShell: DatagramHandler {
     }
 
     // MARK: Calls from outside
+
+    /// This entrypoint can pull these streams. `onPull` says when to pull them.
+    func offer(_ streams: [StreamName], onPull: @escaping @Sendable (StreamName, Bool) -> Void) {
+        self.onPull = onPull
+        for stream in streams { node.offer(stream, at: loop.now) }
+    }
 
     /// An encoder provides a stream. False if the node can't take it.
     func provide(_ stream: StreamName) -> Bool {
@@ -154,7 +162,7 @@ final class NodeShell: DatagramHandler {
         case .unavailable(let stream, let reason):
             logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason)"])
             output?.unavailable(stream: stream, reason: reason.description, isAbsence: reason.isAbsence)
-        case .pull: break
+        case .pull(let stream, let isWanted): onPull?(stream, isWanted)
         case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
         case .alarm(let alarm):
             logger.warning("\(alarm)")
