@@ -28,9 +28,9 @@ public enum IngestAdmission: Hashable, Sendable {
 /// Another entrypoint that leads a stream.
 public struct IngestLeader: Hashable, Sendable {
     /// Host name relative to the zone.
-    public var name: String
+    public let name: String
     /// Its addresses in the zone, IPv4 first.
-    public var addresses: [IPAddress]
+    public let addresses: [IPAddress]
 
     public init(name: String, addresses: [IPAddress]) {
         self.name = name

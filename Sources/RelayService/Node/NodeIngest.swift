@@ -19,10 +19,13 @@ struct NodeIngest: IngestSink {
         case .failure(.noAnswer): return .unavailable
         }
         guard answer.hosts.contains(where: { $0.name == name }) else {
-            return answer.barred.contains { $0 == name }
-                ? .barred(answer.policy, leader: await leader(of: stream, in: answer)) : .unknownStream
+            guard answer.barred.contains(where: { $0 == name }) else { return .unknownStream }
+            // Witnesses report nothing about this stream to a node that is no candidate.
+            return .barred(answer.policy, leader: answer.hosts.first.map { Self.leader($0.name, in: answer) })
         }
-        return .admitted(answer.policy, leader: await leader(of: stream, in: answer))
+        let policy = answer.policy
+        let dependsOnLeader = !isPull && policy.standby != .hot && (policy.redirects || policy.standby == .cold)
+        return .admitted(policy, leader: dependsOnLeader ? await leader(of: stream, in: answer) : nil)
     }
 
     private enum Missing: Error {
@@ -46,10 +49,23 @@ struct NodeIngest: IngestSink {
     /// Another entrypoint that leads the stream; nil if this one does, or if nobody is known to.
     private func leader(of stream: StreamName, in answer: LookUpAnswer) async -> IngestLeader? {
         let (loop, shell) = (loop, shell)
-        let known = await loop.query { shell.value.node.leadership(of: stream, at: loop.now) }
-        guard let known, !known.isLeader, let leader = known.leader, leader != name else { return nil }
-        return IngestLeader(
-            name: leader, addresses: answer.hosts.filter { $0.name == leader }.map(\.endpoint.address))
+        guard let isNew = await loop.query({ shell.value.expectPush(of: stream, answer) }) else { return nil }
+        // The first time, the witnesses' reports are under way.
+        for _ in 0..<(isNew ? Self.reportTries : 1) {
+            if isNew { try? await Task.sleep(for: Self.reportInterval) }
+            let known = await loop.query { shell.value.node.leadership(of: stream, in: answer, at: loop.now) }
+            guard let known, let leader = known.leader else { continue }
+            return known.isLeader || leader == name ? nil : Self.leader(leader, in: answer)
+        }
+        return nil
+    }
+
+    /// How long an encoder waits for the first reports on its stream: 400 ms, several round trips.
+    private static let reportTries = 16
+    private static let reportInterval = Duration.milliseconds(25)
+
+    private static func leader(_ leader: String, in answer: LookUpAnswer) -> IngestLeader {
+        IngestLeader(name: leader, addresses: answer.hosts.filter { $0.name == leader }.map(\.endpoint.address))
     }
 
     func open(_ session: IngestSession) async -> Bool {

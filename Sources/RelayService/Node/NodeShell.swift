@@ -21,6 +21,7 @@ final class NodeShell: DatagramHandler {
     private let logger: Logger
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
+    private var pushes = ExpectedPushes()
     /// Called when the node wants a stream to be pulled, or no longer pulled.
     private var onPull: (@Sendable (StreamName, Bool) -> Void)?
 
@@ -84,6 +85,13 @@ final class NodeShell: DatagramHandler {
     }
 
     // MARK: Calls from outside
+
+    /// An encoder wants to push a stream that another entrypoint may lead; see `RelayNode.expectPush`.
+    func expectPush(of stream: StreamName, _ answer: LookUpAnswer) -> Bool {
+        guard node.expectPush(of: stream, answer, at: loop.now) else { return false }
+        if let forgotten = pushes.add(stream) { node.withdrawPush(of: forgotten, at: loop.now) }
+        return true
+    }
 
     /// This entrypoint can pull these streams. `onPull` says when to pull them.
     func offer(_ streams: [StreamName], onPull: @escaping @Sendable (StreamName, Bool) -> Void) {
@@ -182,6 +190,7 @@ final class NodeShell: DatagramHandler {
         status.counters["datagram_sendWrongFamily", default: 0] &+= locals.unsentWrongFamily
         status.counters["datagram_receivedUnnumbered"] = locals.receivedUnnumbered
         status.counters.merge(resolver.counters.snapshot) { _, new in new }
+        status.counters["pushes_forgotten"] = pushes.forgotten
         status.counters["loop_wakeups"] = loop.wakeups
         status.counters["loop_work_refused"] = loop.mailboxDropped
         return status
