@@ -248,14 +248,18 @@ extension IngestServerTests {
         let log = LogCollector()
         func notices() -> Int { log.lines.count { $0.hasPrefix("the zone says that entrypoints pull this stream") } }
         try await withServer(sink: sink, logger: log.logger) { server, folder in
-            for _ in 0..<2 { #expect(try await push(server, folder).hasPrefix("200")) }
+            for _ in 0..<2 {
+                let answer = try await push(server, folder)
+                #expect(answer.hasPrefix("200"))
+            }
             #expect(notices() == 1)
         }
         // With `--pull`, there is nothing to say.
         var configuration = try configuration()
         configuration.pulls = [.init(stream: try news(), url: "http://127.47.0.5:9/")]
         try await withServer(sink: sink, configuration, logger: log.logger) { server, folder in
-            #expect(try await push(server, folder).hasPrefix("200"))
+            let answer = try await push(server, folder)
+            #expect(answer.hasPrefix("200"))
             #expect(notices() == 1)
         }
     }
