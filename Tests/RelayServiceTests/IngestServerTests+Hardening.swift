@@ -122,13 +122,14 @@ extension IngestServerTests {
         let news = try news()
         let capacity = try await loop.submit {
             let session = EncoderSession(
-                id: IngestSession(stream: news, number: 1), loop: loop, sink: sink,
-                configuration: IngestConfiguration(), counters: IngestCounters(),
+                id: IngestSession(stream: news, number: 1), from: EncoderOrigin(input: .tcp),
+                policy: StreamPolicy(isPull: false), loop: loop, sink: sink, configuration: IngestConfiguration(),
+                counters: IngestCounters(),
                 reports: IngestReports(loop: loop, counters: IngestCounters(), logger: Logger(label: "test")))
             // Once the sink has as many untaken bytes as it may have, further bytes wait in the session.
             while session.isReady { session.receive(ByteBuffer(repeating: 0x47, count: 18_800)) }
             for _ in 0..<10_000 { session.receive(ByteBuffer(integer: UInt8(0x47))) }
-            defer { session.revoke() }
+            defer { session.revoke(isReplaced: false) }
             return session.queueCapacity
         }.get()
         #expect(capacity <= 131_072)

@@ -63,7 +63,8 @@ extension IngestServerTests {
             }
             let sink = MemorySink()
             let log = LogCollector()
-            try await withServer(sink: sink, configuration, logger: log.logger) { _, _ in
+            try await withServer(sink: sink, configuration, logger: log.logger) { server, _ in
+                for pull in configuration.pulls { server.setPullWanted(true, pull.stream) }
                 for kind in good {
                     let name = try #require(StreamName("live/\(kind)"))
                     #expect(await eventually { sink.now.bytesByStream[name, default: 0] >= 70 * 188 }, "\(kind)")

@@ -142,7 +142,7 @@ struct IngestServerTests {
             #expect(counted["ingest_refused_unknown_stream"] == 2)
             #expect(counted["ingest_refused_method"] == 2)
         }
-        let closed = MemorySink(opening: .unknownStream)
+        let closed = MemorySink(admission: .unknownStream)
         try await withServer(sink: closed) { server, folder in
             let (path, _) = try transportFile(folder, packets: 5)
             let result = try await run(
@@ -329,6 +329,7 @@ struct IngestServerTests {
             var configuration = try configuration()
             configuration.pulls = [.init(stream: news, url: "http://127.47.0.3:\(port)/moved")]
             try await withServer(sink: sink, configuration) { server, _ in
+                server.setPullWanted(true, news)
                 #expect(await eventually { sink.now.closed.count == 2 })
                 #expect(Array(sink.now.bytes.prefix(bytes.count)) == bytes)
                 #expect(Array(sink.now.bytes.dropFirst(bytes.count).prefix(bytes.count)) == bytes)

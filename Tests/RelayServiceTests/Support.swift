@@ -55,6 +55,9 @@ final class MemorySink: IngestSink {
         var payloadLengths: [Int] = []
         var opened: [IngestSession] = []
         var closed: [IngestSession] = []
+        /// Sessions that closed because the next one replaced them.
+        var replaced: [IngestSession] = []
+        var payloads: [[UInt8]] = []
         var strays = 0
         /// While `isHolding`, the callbacks to call later.
         var held: [@Sendable (Bool) -> Void] = []
@@ -62,11 +65,16 @@ final class MemorySink: IngestSink {
     }
 
     private let contents = Mutex(Contents())
-    private let opening: IngestOpening
+    private let admission: Mutex<IngestAdmission>
 
-    init(opening: IngestOpening = .accepted) { self.opening = opening }
+    init(admission: IngestAdmission = .admitted(StreamPolicy(isPull: false))) {
+        self.admission = Mutex(admission)
+    }
 
     var now: Contents { contents.withLock { $0 } }
+
+    /// What the zone and the election say from now on.
+    func set(_ new: IngestAdmission) { admission.withLock { $0 = new } }
 
     /// From now on, no batch is reported as taken until `release`.
     func hold() { contents.withLock { $0.isHolding = true } }
@@ -80,9 +88,11 @@ final class MemorySink: IngestSink {
         for taken in held { taken(true) }
     }
 
-    func open(_ session: IngestSession) async -> IngestOpening {
-        contents.withLock { if opening == .accepted { $0.opened.append(session) } }
-        return opening
+    func admit(_ stream: StreamName, isPull: Bool) async -> IngestAdmission { admission.withLock { $0 } }
+
+    func open(_ session: IngestSession) async -> Bool {
+        contents.withLock { $0.opened.append(session) }
+        return true
     }
 
     func take(_ batch: PayloadBatch, of session: IngestSession, taken: @escaping @Sendable (Bool) -> Void) {
@@ -95,13 +105,19 @@ final class MemorySink: IngestSink {
             contents.bytes += batch.bytes
             contents.bytesByStream[session.stream, default: 0] += batch.bytes.count
             contents.payloadLengths += batch.payloads.map(\.count)
+            contents.payloads += batch.payloads
             if contents.isHolding { contents.held.append(taken) }
             return contents.isHolding
         }
         if !isHeld { taken(true) }
     }
 
-    func close(_ session: IngestSession) { contents.withLock { $0.closed.append(session) } }
+    func close(_ session: IngestSession, isReplaced: Bool) {
+        contents.withLock { contents in
+            contents.closed.append(session)
+            if isReplaced { contents.replaced.append(session) }
+        }
+    }
 }
 
 /// A UDP socket of a test: sends datagrams, and answers those that it receives.

@@ -63,6 +63,23 @@ struct TableRepeaterTests {
         }
     }
 
+    @Test("Missing tables of a stream that must pass unchanged are noticed, and not repeated")
+    func noticed() {
+        var repeater = TableRepeater(isRepeating: false)
+        var (input, output): ([UInt8], [UInt8]) = ([], [])
+        var due = 0
+        for second in 0..<9 {
+            let tables = second == 0 || second == 7 ? [packet(0, 0, Self.pat), packet(4_096, 0, Self.pmt)] : []
+            let bytes = Array((tables + Array(repeating: packet(256, 3), count: 120)).joined())
+            input += bytes
+            let isDue = bytes.withUnsafeBytes { all in
+                repeater.pass(all, at: .zero + .seconds(Int64(second))) { output += $0 }
+            }
+            if isDue { due += 1 }
+        }
+        #expect(input == output && due == 3)
+    }
+
     @Test("Any packets are processed without a trap", arguments: 0..<100)
     func fuzz(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

@@ -6,7 +6,7 @@ import RelayWire
 struct Origin {
     private var announcer = Announcer()
     /// Streams that the node could pull, sorted, and their portsets once the zone has named them.
-    private var offers: [(stream: StreamName, portset: PortsetID?)] = []
+    private(set) var offers: [(stream: StreamName, portset: PortsetID?)] = []
     /// The node is about to stop, and announces its streams as lapsed, so that others lead them.
     private var isLeaving = false
 

@@ -3,7 +3,8 @@ import Logging
 import NIOCore
 import ReflectorModel
 
-/// Fetches one stream from its encoder over HTTP. After an end or a failure it retries; the wait doubles each time.
+/// Fetches one stream from its encoder over HTTP: the first time at once, because viewers may wait for an elected
+/// entrypoint. After an end or a failure it retries; the wait doubles each time.
 struct EncoderPull: Sendable {
     private static let waitFirst = TimeSpan.milliseconds(500)
     private static let waitMax = TimeSpan.seconds(15)
@@ -30,6 +31,7 @@ struct EncoderPull: Sendable {
             let start = loop.instant
             do {
                 try await fetch(address)
+                if Task.isCancelled { break }
                 logger.info("pull ended", metadata: ["stream": "\(pull.stream)", "url": "\(address.redacted)"])
             } catch {
                 if Task.isCancelled { break }
@@ -115,7 +117,7 @@ struct EncoderPull: Sendable {
     private func open() async throws -> PulledSession {
         let promise = loop.makePromise(of: PulledSession.self)
         loop.execute {
-            registry.value.open(pull.stream, from: nil) { result in
+            registry.value.open(pull.stream, from: EncoderOrigin(input: .pull)) { result in
                 switch result {
                 case .success(let session):
                     promise.succeed(PulledSession(session, registry: registry.value, loop: loop))

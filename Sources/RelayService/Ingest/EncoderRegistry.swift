@@ -5,9 +5,8 @@ import ReflectorModel
 /// Decides which encoder provides which stream: admits encoders, one for each stream, and keeps them until they end.
 /// Lives on the ingest loop, as everything in `Ingest` does.
 ///
-/// An encoder keeps its stream while it sends. An encoder that has been silent for `yieldAfter` loses the stream to the
-/// next encoder with a valid key, so that an encoder that crashed and restarted need not wait until TCP notices that
-/// its old connection is dead.
+/// An encoder keeps its stream while it sends, unless the stream says `takeover`; `EncoderConflict` has the rules. An
+/// encoder that crashed and restarted need not wait until TCP notices that its old connection is dead.
 final class EncoderRegistry {
     let loop: any EventLoop
     let configuration: IngestConfiguration
@@ -19,8 +18,10 @@ final class EncoderRegistry {
     var keys: StreamKeys
     private let sink: any IngestSink
     private var sessions: [StreamName: EncoderSession] = [:]
-    /// Streams for which the sink has not answered `open` yet.
+    /// Streams for which the sink has not answered `admit` and `open` yet.
     private var opening: Set<StreamName> = []
+    /// Streams that were logged as to be pulled here. At most `encodersMax`.
+    private var pullsWanted: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
     /// First bytes of packets whose remaining bytes may come with the encoder's next request. At most `encodersMax`.
     private var beginnings: [StreamName: Beginning] = [:]
@@ -53,6 +54,10 @@ final class EncoderRegistry {
         case tooManyEncoders
         case unknownStream
         case unavailable
+        /// Another entrypoint leads the stream, and this one does not take it meanwhile.
+        case standby
+        /// Another entrypoint leads the stream; the encoder should push there.
+        case redirected(IngestRedirect)
 
         var counter: IngestCounter {
             switch self {
@@ -60,6 +65,8 @@ final class EncoderRegistry {
             case .tooManyEncoders: .refusedTooManyEncoders
             case .unknownStream: .refusedUnknownStream
             case .unavailable: .refusedUnavailable
+            case .standby: .refusedStandby
+            case .redirected: .encodersRedirected
             }
         }
     }
@@ -69,56 +76,119 @@ final class EncoderRegistry {
 
     /// Asks the sink, then calls `body` on the loop with the session or with the reason for the refusal.
     ///
-    /// - Parameters:
-    ///   - takesDatagrams: the stream comes over UDP.
-    ///   - source: the encoder's address, for the log.
+    /// - Parameter redirectable: our address at the encoder's connection, if the encoder can be sent to another
+    ///   entrypoint.
     func open(
-        _ stream: StreamName, takesDatagrams: Bool = false, from source: IPAddress?,
+        _ stream: StreamName, from origin: EncoderOrigin, redirectable local: IPAddress? = nil,
         _ body: @escaping (Result<EncoderSession, Refusal>) -> Void
     ) {
         func refuse(_ refusal: Refusal) {
             // The name is verified: the sender has shown the stream's key, or used the stream's own port.
-            reports.note(refusal.counter, stream: stream, ["from": "\(source?.description ?? "pull")"])
+            reports.note(refusal.counter, stream: stream, ["from": "\(origin.description)"])
             body(.failure(refusal))
         }
         if opening.contains(stream) { return refuse(.busy) }
+        let others = sessions.count + opening.count { sessions[$0] == nil } - (sessions[stream] == nil ? 0 : 1)
+        guard others < configuration.encodersMax else { return refuse(.tooManyEncoders) }
+        opening.insert(stream)
+        let sink = sink
+        let isPull = origin.input == .pull
+        loop.makeFutureWithTask { await sink.admit(stream, isPull: isPull) }.assumeIsolated().whenComplete {
+            [self] result in
+            let admission = (try? result.get()) ?? .unavailable
+            switch Self.decision(on: admission, from: origin, redirectable: local) {
+            case .success(let policy): begin(stream, policy, from: origin, refuse, body)
+            case .failure(let refusal):
+                opening.remove(stream)
+                refuse(refusal)
+            }
+        }
+    }
+
+    /// Whether to take the stream, by what the zone and the election say.
+    static func decision(
+        on admission: IngestAdmission, from origin: EncoderOrigin, redirectable local: IPAddress?
+    ) -> Result<StreamPolicy, Refusal> {
+        func redirect(to leader: IngestLeader, _ policy: StreamPolicy) -> IngestRedirect? {
+            policy.redirects ? IngestRedirect(to: leader, from: local) : nil
+        }
+        switch admission {
+        case .unknownStream: return .failure(.unknownStream)
+        case .unavailable: return .failure(.unavailable)
+        case .barred(let policy, let leader):
+            if let leader, let redirect = redirect(to: leader, policy) { return .failure(.redirected(redirect)) }
+            return .failure(.standby)
+        case .admitted(let policy, let leader):
+            // The node itself started a pull. Standbys of hot streams must have the encoder's bytes, too.
+            guard let leader, origin.input != .pull, policy.standby != .hot else { return .success(policy) }
+            if let redirect = redirect(to: leader, policy) { return .failure(.redirected(redirect)) }
+            return policy.standby == .cold ? .failure(.standby) : .success(policy)
+        }
+    }
+
+    /// The zone admits the stream, which is in `opening`: replaces the encoder that has it, or refuses the new one.
+    private func begin(
+        _ stream: StreamName, _ policy: StreamPolicy, from origin: EncoderOrigin,
+        _ refuse: @escaping (Refusal) -> Void, _ body: @escaping (Result<EncoderSession, Refusal>) -> Void
+    ) {
+        var isTakeover = false
         if let current = sessions[stream] {
-            // If reading from the encoder is paused, its silence does not count.
-            guard current.isReady, loop.instant - current.lastInput >= configuration.yieldAfter else {
+            let verdict = EncoderConflict(
+                current: current.claim, newcomer: origin, secondEncoder: policy.secondEncoder,
+                yieldAfter: configuration.yieldAfter
+            ).verdict
+            guard let counter = verdict.counter else {
+                opening.remove(stream)
                 return refuse(.busy)
             }
-            logger.info("encoder yields", metadata: ["stream": "\(stream)"])
-            counters.add(to: .encodersYielded)
+            isTakeover = verdict == .takenOver
+            counters.add(to: counter)
+            logger.info(
+                "encoder replaced",
+                metadata: [
+                    "stream": "\(stream)", "session": "\(current.id.number)", "reason": "\(verdict)",
+                    "from": "\(current.origin.description)", "by": "\(origin.description)",
+                ])
             sessions[stream] = nil
-            current.revoke()
+            current.revoke(isReplaced: true)
         }
-        guard sessions.count + opening.count < configuration.encodersMax else { return refuse(.tooManyEncoders) }
-        opening.insert(stream)
         lastNumber += 1
         let id = IngestSession(stream: stream, number: lastNumber)
         let sink = sink
         loop.makeFutureWithTask { await sink.open(id) }.assumeIsolated().whenComplete { [self] result in
             opening.remove(stream)
-            switch result {
-            case .success(.accepted): body(.success(start(id, takesDatagrams: takesDatagrams, from: source)))
-            case .success(.unknownStream): refuse(.unknownStream)
-            case .success(.unavailable), .failure: refuse(.unavailable)
-            }
+            guard (try? result.get()) == true else { return refuse(.unavailable) }
+            body(.success(start(id, policy, from: origin, isTakeover: isTakeover)))
         }
     }
 
-    private func start(_ id: IngestSession, takesDatagrams: Bool, from source: IPAddress?) -> EncoderSession {
+    private func start(
+        _ id: IngestSession, _ policy: StreamPolicy, from origin: EncoderOrigin, isTakeover: Bool
+    ) -> EncoderSession {
         let session = EncoderSession(
-            id: id, loop: loop, sink: sink, configuration: configuration, counters: counters, reports: reports,
-            takesDatagrams: takesDatagrams, beginning: takeBeginning(of: id.stream))
+            id: id, from: origin, policy: policy, isTakeover: isTakeover, loop: loop, sink: sink,
+            configuration: configuration, counters: counters, reports: reports,
+            beginning: takeBeginning(of: id.stream))
         sessions[id.stream] = session
         counters.add(to: .encodersAccepted)
         logger.info(
             "encoder accepted",
             metadata: [
-                "stream": "\(id.stream)", "session": "\(id.number)", "from": "\(source?.description ?? "pull")",
+                "stream": "\(id.stream)", "session": "\(id.number)", "from": "\(origin.description)",
             ])
+        if policy.isPull, origin.input != .pull { notePullWanted(id.stream) }
         return session
+    }
+
+    /// The zone's URL is not followed, because a URL there would show its password to everybody.
+    private func notePullWanted(_ stream: StreamName) {
+        guard !pullsWanted.contains(stream), pullsWanted.count < configuration.encodersMax,
+            !configuration.pulls.contains(where: { $0.stream == stream })
+        else { return }
+        pullsWanted.insert(stream)
+        logger.notice(
+            "the zone says that entrypoints pull this stream, but an encoder pushes it here",
+            metadata: ["stream": "\(stream)", "remedy": "give --pull \(stream)=URL, or let its stream line say push"])
     }
 
     /// An encoder ended a request in the middle of a packet. It may send the remaining bytes with its next request, as
@@ -153,7 +223,7 @@ final class EncoderRegistry {
     func revokeAll() {
         let all = sessions
         sessions = [:]
-        for stream in all.keys.sorted() { all[stream]?.revoke() }
+        for stream in all.keys.sorted() { all[stream]?.revoke(isReplaced: false) }
     }
 
     /// True if raw input may come from this address.

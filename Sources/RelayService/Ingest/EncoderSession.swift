@@ -19,14 +19,18 @@ final class EncoderSession {
     private static let underWayBytesMax = 131_072
 
     let id: IngestSession
+    let origin: EncoderOrigin
+    private let policy: StreamPolicy
+    /// When it took the stream over from another encoder; nil if it did not.
+    private let takeover: MonotonicInstant?
     private let loop: any EventLoop
     private let sink: any IngestSink
     private let configuration: IngestConfiguration
     private let counters: IngestCounters
     private let reports: IngestReports
     private var aligner: TransportAligner
-    private var repeater = TableRepeater()
-    private var packer: PacketPacker
+    private var repeater: TableRepeater
+    private var packer: any PayloadPacker
     private var bucket: TokenBucket
     /// Decides which datagrams of a UDP stream exceed the rate limit; nil for other streams.
     private var policer: TokenBucket?
@@ -42,6 +46,7 @@ final class EncoderSession {
 
     /// When the encoder last sent something; over UDP, only datagrams with MPEG-TS count.
     private(set) var lastInput: MonotonicInstant
+    private var longestPause = TimeSpan.zero
     private(set) var bytesReceived = 0
     private(set) var bytesTaken = 0
     private(set) var payloadsTaken = 0
@@ -55,13 +60,16 @@ final class EncoderSession {
     var onJunk: (() -> Void)?
 
     /// - Parameters:
-    ///   - takesDatagrams: the stream comes over UDP.
+    ///   - isTakeover: it replaces another encoder that still sends.
     ///   - beginning: see `TransportAligner`.
     init(
-        id: IngestSession, loop: any EventLoop, sink: any IngestSink, configuration: IngestConfiguration,
-        counters: IngestCounters, reports: IngestReports, takesDatagrams: Bool = false, beginning: [UInt8] = []
+        id: IngestSession, from origin: EncoderOrigin, policy: StreamPolicy, isTakeover: Bool = false,
+        loop: any EventLoop, sink: any IngestSink, configuration: IngestConfiguration, counters: IngestCounters,
+        reports: IngestReports, beginning: [UInt8] = []
     ) {
         self.id = id
+        self.origin = origin
+        self.policy = policy
         self.loop = loop
         self.sink = sink
         self.configuration = configuration
@@ -69,9 +77,15 @@ final class EncoderSession {
         self.reports = reports
         let now = loop.instant
         aligner = TransportAligner(beginning: beginning)
-        packer = PacketPacker(payloadBytes: configuration.payloadBytes, flushAfter: configuration.flushAfter)
+        takeover = isTakeover ? now : nil
+        // Two entrypoints must send the same packets in the same payloads, so nothing may depend on the time.
+        repeater = TableRepeater(isRepeating: policy.standby != .hot)
+        packer =
+            policy.standby == .hot
+            ? ContentPacker(payloadBytes: configuration.payloadBytes)
+            : PacketPacker(payloadBytes: configuration.payloadBytes, flushAfter: configuration.flushAfter)
         var pace = configuration.rateBitsPerSecondMax
-        if takesDatagrams {
+        if origin.input == .udp {
             policer = TokenBucket(bitsPerSecond: pace, burstBytes: configuration.datagramBurstBytes, at: now)
             // A queue that drains only as fast as it fills would never get shorter.
             pace = pace.addingReportingOverflow(pace / 4).overflow ? pace : pace + pace / 4
@@ -91,10 +105,20 @@ final class EncoderSession {
     /// True after the first MPEG-TS packet.
     var hasFoundPackets: Bool { aligner.hasFoundPackets }
 
+    /// What `EncoderConflict` weighs.
+    var claim: EncoderConflict.Current {
+        let now = loop.instant
+        return EncoderConflict.Current(
+            origin: origin, silence: isReady ? now - lastInput : .zero, longestPause: longestPause,
+            sinceTakeover: takeover.map { now - $0 })
+    }
+
     /// Receives bytes of the stream.
     func receive(_ bytes: ByteBuffer) {
         guard !inputEnded, !isClosed, bytes.readableBytes > 0 else { return }
-        lastInput = loop.instant
+        let now = loop.instant
+        if bytesReceived > 0 { longestPause = max(longestPause, now - lastInput) }
+        lastInput = now
         bytesReceived += bytes.readableBytes
         bytes.withUnsafeReadableBytes { input in
             aligner.append(input) { enqueue($0) }
@@ -130,8 +154,8 @@ final class EncoderSession {
     }
 
     private func enqueue(_ packets: UnsafeRawBufferPointer) {
-        let hasRepeated = repeater.pass(packets, at: lastInput) { _ = queue.writeBytes($0) }
-        if hasRepeated { reports.note(.tablesRepeated, stream: id.stream) }
+        let isRepeatDue = repeater.pass(packets, at: lastInput) { _ = queue.writeBytes($0) }
+        if isRepeatDue { reports.note(policy.standby == .hot ? .tablesMissing : .tablesRepeated, stream: id.stream) }
     }
 
     private func noteSkipped() {
@@ -160,9 +184,11 @@ final class EncoderSession {
     }
 
     /// Ends the session at once and drops the queue.
-    func revoke() {
+    ///
+    /// - Parameter isReplaced: the stream's next session opens right after.
+    func revoke(isReplaced: Bool) {
         guard !isClosed else { return }
-        close()
+        close(isReplaced: isReplaced)
         onRevoked?()
         forgetCallbacks()
     }
@@ -203,7 +229,7 @@ final class EncoderSession {
             var batch = PayloadBatch()
             packer.finish(into: &batch)
             hand(over: batch)
-            close()
+            close(isReplaced: false)
             onClose?()
             forgetCallbacks()
         } else {
@@ -280,13 +306,13 @@ final class EncoderSession {
         onReadiness?(wasReady)
     }
 
-    private func close() {
+    private func close(isReplaced: Bool) {
         isClosed = true
         queue = ByteBuffer()
         pumpTimer?.cancel()
         flushTimer?.cancel()
         idleTimer?.cancel()
-        sink.close(id)
+        sink.close(id, isReplaced: isReplaced)
         counters.add(to: .encodersEnded)
     }
 

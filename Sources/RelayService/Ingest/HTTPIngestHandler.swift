@@ -12,10 +12,10 @@ import ReflectorModel
 /// awaitingHead ─▶ opening ─▶ streaming ─▶ ending ─▶ answered
 ///       └────────────┴─ refused ─────────────────────▲
 /// ```
-/// Answers: 200 at the end of the stream; 400 malformed, 401 no key or a wrong one, 404 no such stream at this
-/// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (`EncoderRegistry` says
+/// Answers: 200 at the end of the stream; 307 another entrypoint leads the stream and the stream says `redirect`; 400 malformed, 401 no key or a wrong one, 404 no such stream at this
+/// entrypoint, 405 other methods, 408 no head in time, 409 another encoder provides the stream (`EncoderConflict` says
 /// when it yields), 411 a body without length or chunks, 415 no MPEG-TS, 417 an expectation other than 100-continue,
-/// 503 too many encoders or the node cannot take it now.
+/// 503 too many encoders, the node cannot take it now, or another entrypoint leads a cold stream.
 final class HTTPIngestHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -113,7 +113,7 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         case .unknownStream: return refuse(.refusedUnknownStream, .notFound, "no such stream here")
         }
         if let channel { registry.connections.prove(channel) }
-        open(stream, expectsContinue: request.expectsContinue)
+        open(request)
     }
 
     private static let challenge = [("WWW-Authenticate", "Bearer"), ("WWW-Authenticate", "Basic realm=\"reflector\"")]
@@ -128,12 +128,18 @@ final class HTTPIngestHandler: ChannelInboundHandler {
         }
     }
 
-    private func open(_ stream: StreamName, expectsContinue: Bool) {
-        state = .opening(expectsContinue: expectsContinue)
+    private func open(_ request: PushRequest) {
+        let stream = request.stream
+        state = .opening(expectsContinue: request.expectsContinue)
         backPressure.set(open: false)
-        registry.open(stream, from: channel?.remoteAddress?.ip) { [self] result in
+        let origin = EncoderOrigin(input: .http, source: channel?.remoteAddress?.ip)
+        let local = request.isRedirected ? nil : channel?.localAddress?.ip
+        registry.open(stream, from: origin, redirectable: local) { [self] result in
             switch result {
-            case .success(let session): start(session, expectsContinue: expectsContinue)
+            case .success(let session): start(session, expectsContinue: request.expectsContinue)
+            case .failure(.redirected(let redirect)): answer(redirect, to: request)
+            case .failure(.standby):
+                answer(.serviceUnavailable, "another entrypoint leads \(stream) now", [("Retry-After", "1")])
             case .failure(.busy):
                 answer(.conflict, "another encoder provides \(stream)", [("Retry-After", "3")])
             case .failure(.unknownStream): answer(.notFound, "\(stream) is not a stream of this entrypoint")
@@ -141,6 +147,11 @@ final class HTTPIngestHandler: ChannelInboundHandler {
             case .failure(.unavailable): answer(.serviceUnavailable, "try again later", [("Retry-After", "2")])
             }
         }
+    }
+
+    private func answer(_ redirect: IngestRedirect, to request: PushRequest) {
+        let location = redirect.location(target: request.target, port: channel?.localAddress?.endpoint?.port ?? 0)
+        answer(.temporaryRedirect, "\(redirect.leader) leads \(request.stream) now", [("Location", location)])
     }
 
     private func start(_ session: EncoderSession, expectsContinue: Bool) {

@@ -12,7 +12,7 @@ public struct IngestConfiguration: Sendable {
     public var rawUDP: [RawPort] = []
     /// Who may send to the raw ports, which require no key.
     public var allow: [CIDRBlock] = CIDRBlock.loopback
-    /// Streams that we fetch from their encoders.
+    /// Streams that we can fetch from their encoders; see `IngestServer.setPullWanted`.
     public var pulls: [Pull] = []
     /// Maximum size of a stream packet's payload in bytes: 1316, or 1128 for paths of MTU 1280 (design §7).
     public var payloadBytes = PacketPacker.payloadBytesDefault

@@ -4,6 +4,12 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case encodersEnded = "ingest_encoders_ended"
     /// Silent encoders that yielded their stream to another encoder.
     case encodersYielded = "ingest_encoders_yielded"
+    /// Half-open connections replaced by the encoder's next connection.
+    case encodersReconnected = "ingest_encoders_reconnected"
+    /// Encoders replaced by another one with the right key (`takeover`).
+    case encodersTakenOver = "ingest_encoders_taken_over"
+    /// Encoders redirected to the entrypoint that leads their stream.
+    case encodersRedirected = "ingest_encoders_redirected"
     case encodersTimedOut = "ingest_encoders_timed_out"
     case bytes = "ingest_bytes"
     case payloads = "ingest_payloads"
@@ -17,6 +23,8 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case refusedTooManyEncoders = "ingest_refused_too_many_encoders"
     case refusedTooManyConnections = "ingest_refused_too_many_connections"
     case refusedUnavailable = "ingest_refused_unavailable"
+    /// Encoders of cold streams that another entrypoint leads, or of streams for which this entrypoint is barred.
+    case refusedStandby = "ingest_refused_standby"
     case refusedSource = "ingest_refused_source"
     case refusedMalformed = "ingest_refused_malformed"
     case refusedNotTransportStream = "ingest_refused_not_transport_stream"
@@ -36,10 +44,14 @@ public enum IngestCounter: String, CaseIterable, Sendable {
     case bytesOutOfSync = "ingest_bytes_out_of_sync"
     /// Times that an encoder's tables were repeated because it sends them too rarely.
     case tablesRepeated = "ingest_tables_repeated"
+    /// Times that tables of a stream with `standby=hot` were missing for too long.
+    case tablesMissing = "ingest_tables_missing"
     /// Packets cut off at the end of a connection.
     case partialPackets = "ingest_partial_packets"
     /// Payloads that did not fit into the queue of the node's loop.
     case payloadsRefused = "ingest_payloads_refused"
+    /// Times that the node wanted a stream to be pulled.
+    case pullStarted = "ingest_pull_started"
     case pullFailed = "ingest_pull_failed"
     case pullRefused = "ingest_pull_refused"
 }

@@ -115,6 +115,11 @@ extension IngestCounter {
             )
         case .refusedUnavailable:
             ("encoder refused: the node cannot take its stream now", "check that a name server of --server answers")
+        case .refusedStandby:
+            (
+                "encoder refused: another entrypoint leads the stream",
+                "push to ingest.STREAM of the zone, which names the leader; or let the stream line say warm or redirect"
+            )
         case .refusedSource:
             ("refused: the sender is not allowed", "--allow ADDRESS or --allow PREFIX/LENGTH admits it")
         case .refusedMalformed:
@@ -151,6 +156,11 @@ extension IngestCounter {
             (
                 "PAT and PMT repeated: the encoder sends them too seldom for viewers who join later",
                 "make it send them twice a second (ffmpeg: -pat_period 0.5)"
+            )
+        case .tablesMissing:
+            (
+                "PAT and PMT missing: the encoder sends them too seldom for viewers who join later",
+                "make it send them twice a second (ffmpeg: -pat_period 0.5); streams with standby=hot pass unchanged"
             )
         case .payloadsRefused: ("payloads dropped: the node's loop is too far behind", "give it more of the processor")
         default: nil

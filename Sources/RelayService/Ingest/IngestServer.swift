@@ -31,11 +31,11 @@ public final class IngestServer: Sendable {
     private let loop: any EventLoop
     private let registry: NIOLoopBound<EncoderRegistry>
     private let listeners: [any Channel]
-    private let pulls: [Task<Void, Never>]
+    private let pulls: EncoderPulls
     /// Tasks that wait for the addresses that were missing at the start.
     private let lateListeners: [Task<Void, Never>]
 
-    /// Opens all ports and starts all pulls, or throws and leaves nothing open.
+    /// Opens all ports, or throws and leaves nothing open. Pulls begin with `setPullWanted`.
     ///
     /// - Parameters:
     ///   - group: one of its loops becomes the ingest loop.
@@ -106,10 +106,8 @@ public final class IngestServer: Sendable {
         httpEndpoint = configuration.httpListen == nil ? nil : endpoints.popFirst()
         rawTCPEndpoints = Array(endpoints.prefix(configuration.rawTCP.count))
         rawUDPEndpoints = Array(endpoints.dropFirst(configuration.rawTCP.count).prefix(configuration.rawUDP.count))
-        pulls = configuration.pulls.map { pull in
-            let puller = EncoderPull(pull: pull, loop: loop, registry: registry, counters: counters, logger: logger)
-            return Task { await puller.run() }
-        }
+        pulls = EncoderPulls(
+            configuration, loop: loop, registry: registry, counters: counters, logger: logger)
         lateListeners = missing.map { endpoint in
             Task { await Self.listenLater(endpoint, loop: loop, registry: registry, logger: logger) }
         }
@@ -136,6 +134,9 @@ public final class IngestServer: Sendable {
         loop.execute { [registry] in registry.value.keys = keys }
     }
 
+    /// Begins or ends the pull of a stream of the configuration.
+    public func setPullWanted(_ isWanted: Bool, _ stream: StreamName) { pulls.setWanted(isWanted, stream) }
+
     /// Streams that encoders provide now.
     public func streams() async throws -> [StreamName] {
         try await loop.submit { [registry] in registry.value.streams }.get()
@@ -143,9 +144,10 @@ public final class IngestServer: Sendable {
 
     /// Closes all ports and ends every session.
     public func shutDown() async {
-        for task in pulls + lateListeners { task.cancel() }
+        for task in lateListeners { task.cancel() }
         for listener in listeners { try? await listener.close() }
-        for task in pulls + lateListeners { await task.value }
+        await pulls.shutDown()
+        for task in lateListeners { await task.value }
         try? await loop.submit { [registry] in registry.value.revokeAll() }.get()
     }
 

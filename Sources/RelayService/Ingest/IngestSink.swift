@@ -13,21 +13,42 @@ public struct IngestSession: Hashable, Sendable {
     }
 }
 
-/// Whether the node accepts a stream from an encoder with a valid key.
-public enum IngestOpening: Hashable, Sendable {
-    case accepted
+/// Whether this entrypoint may take a stream from an encoder with a valid key, by the zone.
+public enum IngestAdmission: Hashable, Sendable {
+    /// - leader: another entrypoint that leads the stream; nil if this one leads it, or nobody is known to.
+    case admitted(StreamPolicy, leader: IngestLeader? = nil)
+    /// The zone would assign the stream to this entrypoint, but an operator has barred it for a while.
+    case barred(StreamPolicy, leader: IngestLeader?)
     /// The zone has no such stream, or does not assign it to this entrypoint.
     case unknownStream
     /// The node cannot tell or cannot carry it now; the encoder may try again.
     case unavailable
 }
 
+/// Another entrypoint that leads a stream.
+public struct IngestLeader: Hashable, Sendable {
+    /// Host name relative to the zone.
+    public let name: String
+    /// Its addresses in the zone, IPv4 first.
+    public let addresses: [IPAddress]
+
+    public init(name: String, addresses: [IPAddress]) {
+        self.name = name
+        self.addresses = addresses
+    }
+}
+
 /// Receives the payloads of encoders; the node implements it. Called on the ingest thread, in this order for each
-/// session: `open`, and if it accepts the session, any number of calls of `take`, then `close`. A stream's next session
-/// opens after the previous one has closed.
+/// session: `admit`, and if it admits the stream, `open`; if that is true, any number of calls of `take`, then `close`.
+/// A stream's next session opens after the previous one has closed.
 public protocol IngestSink: Sendable {
     /// An encoder wants to provide the stream. Asynchronous, because it may query the DNS.
-    func open(_ session: IngestSession) async -> IngestOpening
+    ///
+    /// - Parameter isPull: the node itself asked for the stream to be pulled, and waits for it.
+    func admit(_ stream: StreamName, isPull: Bool) async -> IngestAdmission
+
+    /// The session begins. False if the node can't carry the stream now.
+    func open(_ session: IngestSession) async -> Bool
 
     /// Takes payloads in order. When the sink has handled them, it calls `taken` exactly once, on any thread, and
     /// passes false if it dropped them. Until then the bytes count as under way. If too many bytes are under way,
@@ -39,7 +60,9 @@ public protocol IngestSink: Sendable {
     func payloadLimit(of session: IngestSession) -> Int?
 
     /// No more payloads of this session will come.
-    func close(_ session: IngestSession)
+    ///
+    /// - Parameter isReplaced: the stream's next session is about to open, so the stream has not lost its encoder.
+    func close(_ session: IngestSession, isReplaced: Bool)
 }
 
 extension IngestSink {

@@ -6,7 +6,7 @@ import ReflectorModel
 /// A full payload leaves at once. When the input is slow, the waiting whole TS packets leave `flushAfter` after the
 /// first of them arrived, which limits the delay. A part of a TS packet waits for its remaining bytes or for the end of
 /// the input.
-public struct PacketPacker {
+public struct PacketPacker: PayloadPacker {
     /// Bytes of a TS packet (ISO/IEC 13818-1 §2.4.3.2).
     public static let transportPacketBytes = 188
     /// Seven TS packets: as many as fit into an Ethernet frame with all our headers.

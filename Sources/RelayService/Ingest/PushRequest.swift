@@ -10,6 +10,14 @@ struct PushRequest {
     let key: Substring?
     /// The encoder waits for "100 Continue" before it sends.
     let expectsContinue: Bool
+    /// Path and query, as the encoder sent them.
+    let target: String
+    /// Another entrypoint has redirected the encoder to this one.
+    let isRedirected: Bool
+
+    /// Added to the query of a redirect. An encoder that comes with it is not redirected again, so entrypoints that
+    /// disagree about the leader do not send an encoder round in circles.
+    static let redirectMark = "redirected=yes"
 
     /// Why a request is refused, and the answer.
     struct Refusal: Error {
@@ -53,6 +61,8 @@ struct PushRequest {
             throw .malformed("the only supported expectation is 100-continue", .expectationFailed)
         }
         self.stream = stream
+        self.target = String(target)
+        isRedirected = parts.count == 2 && parts[1].split(separator: "&").contains { $0 == Self.redirectMark }
         key = Self.key(in: head.headers) ?? Self.key(inQuery: parts.count == 2 ? parts[1] : "")
         expectsContinue = !expectations.isEmpty
     }

@@ -21,7 +21,7 @@ final class RawTCPIngestHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let channel = context.channel
-        registry.open(stream, from: channel.remoteAddress?.ip) { [self] result in
+        registry.open(stream, from: EncoderOrigin(input: .tcp, source: channel.remoteAddress?.ip)) { [self] result in
             guard case .success(let session) = result else {
                 channel.close(promise: nil)
                 return

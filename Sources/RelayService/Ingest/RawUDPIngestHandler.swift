@@ -120,7 +120,7 @@ final class RawUDPIngestHandler: ChannelInboundHandler {
 
     private func open(for sender: Endpoint) {
         source = sender
-        registry.open(port.stream, takesDatagrams: true, from: sender.address) { [self] result in
+        registry.open(port.stream, from: EncoderOrigin(input: .udp, source: sender.address)) { [self] result in
             defer { (early, earlyBytes) = ([], 0) }
             guard case .success(let session) = result else {
                 source = nil

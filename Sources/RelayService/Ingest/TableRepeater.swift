@@ -23,12 +23,17 @@ struct TableRepeater {
         var inserted: UInt8 = 0
     }
 
+    /// False if missing tables are only noticed.
+    private let isRepeating: Bool
     /// The PAT, then the PMTs that it lists.
     private var tables = [Table(pid: 0)]
     private var lastSeen: MonotonicInstant?
     private var packetsSince = 0
 
-    /// Passes on whole packets, and inserts the tables before them if a repeat is due. True if it inserted tables.
+    /// - Parameter isRepeating: false for streams that must pass unchanged; then missing tables are only noticed.
+    init(isRepeating: Bool = true) { self.isRepeating = isRepeating }
+
+    /// Passes on whole packets, and inserts the tables before them if a repeat is due. True if a repeat was due.
     mutating func pass(
         _ packets: UnsafeRawBufferPointer, at now: MonotonicInstant, _ emit: TransportAligner.Emit
     ) -> Bool {
@@ -57,7 +62,7 @@ struct TableRepeater {
     private var isComplete: Bool { tables.count > 1 && tables.allSatisfy { !$0.bytes.isEmpty } }
 
     private mutating func repeatTables(_ emit: TransportAligner.Emit) {
-        guard isComplete else { return }
+        guard isRepeating, isComplete else { return }
         for index in tables.indices {
             let bytes = tables[index].bytes
             for at in stride(from: 0, to: bytes.count, by: Self.packetBytes) {

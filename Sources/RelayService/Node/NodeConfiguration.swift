@@ -18,6 +18,8 @@ public struct NodeConfiguration: Sendable {
     public var stateDirectory: String?
     /// Its own key and certificate, and the operators whom it obeys.
     public var identity: IdentityFolder
+    /// An encoder that is silent for this long counts as lost, and another entrypoint may lead its stream.
+    public var encoderTimeout: TimeSpan = .seconds(2)
     public var playOutDeadline: TimeSpan = .milliseconds(500)
     /// Largest egress in bits a second; 0 means no limit.
     public var capacity: UInt64 = 0

@@ -21,6 +21,9 @@ final class NodeShell: DatagramHandler {
     private let logger: Logger
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
+    private var pushes = ExpectedPushes()
+    /// Called when the node wants a stream to be pulled, or no longer pulled.
+    private var onPull: (@Sendable (StreamName, Bool) -> Void)?
 
     init(
         loop: DatagramLoop, sockets: [DatagramSocket], configuration: NodeConfiguration, revocations: RevocationList?,
@@ -82,6 +85,19 @@ final class NodeShell: DatagramHandler {
     }
 
     // MARK: Calls from outside
+
+    /// An encoder wants to push a stream that another entrypoint may lead; see `RelayNode.expectPush`.
+    func expectPush(of stream: StreamName, _ answer: LookUpAnswer) -> Bool {
+        guard node.expectPush(of: stream, answer, at: loop.now) else { return false }
+        if let forgotten = pushes.add(stream) { node.withdrawPush(of: forgotten, at: loop.now) }
+        return true
+    }
+
+    /// This entrypoint can pull these streams. `onPull` says when to pull them.
+    func offer(_ streams: [StreamName], onPull: @escaping @Sendable (StreamName, Bool) -> Void) {
+        self.onPull = onPull
+        for stream in streams { node.offer(stream, at: loop.now) }
+    }
 
     /// An encoder provides a stream. False if the node can't take it.
     func provide(_ stream: StreamName) -> Bool {
@@ -154,7 +170,7 @@ final class NodeShell: DatagramHandler {
         case .unavailable(let stream, let reason):
             logger.warning("stream unavailable", metadata: ["stream": "\(stream)", "reason": "\(reason)"])
             output?.unavailable(stream: stream, reason: reason.description, isAbsence: reason.isAbsence)
-        case .pull: break
+        case .pull(let stream, let isWanted): onPull?(stream, isWanted)
         case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
         case .alarm(let alarm):
             logger.warning("\(alarm)")
@@ -174,6 +190,7 @@ final class NodeShell: DatagramHandler {
         status.counters["datagram_sendWrongFamily", default: 0] &+= locals.unsentWrongFamily
         status.counters["datagram_receivedUnnumbered"] = locals.receivedUnnumbered
         status.counters.merge(resolver.counters.snapshot) { _, new in new }
+        status.counters["pushes_forgotten"] = pushes.forgotten
         status.counters["loop_wakeups"] = loop.wakeups
         status.counters["loop_work_refused"] = loop.mailboxDropped
         return status

@@ -8,6 +8,7 @@ struct RelayConfigurationSource {
         var relay = RelayConfiguration(name: node.name, role: node.role, region: node.region)
         relay.playOutDeadline = node.playOutDeadline
         relay.repairSpan = max(relay.repairSpan, node.playOutDeadline)
+        relay.encoderSilenceMax = node.encoderTimeout
         relay.capacity = node.capacity
         relay.packetsMax = node.packetsMax
         let limits = node.identity.content.limits

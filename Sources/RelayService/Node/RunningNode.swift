@@ -170,6 +170,17 @@ public struct RunningNode: Sendable {
     /// False after its loop has ended. Waits for the loop: does not return while the loop is stuck.
     public func isRunning() async -> Bool { await loop.query { true } ?? false }
 
+    /// Offers streams that this entrypoint can pull from their encoders.
+    ///
+    /// - Parameter onPull: called on the node's thread: with true when to start to pull a stream, with false when to
+    ///   stop.
+    public func offer(
+        _ streams: [StreamName], onPull: @escaping @Sendable (_ stream: StreamName, _ isWanted: Bool) -> Void
+    ) async {
+        let shell = shell
+        await loop.query { shell.value.offer(streams, onPull: onPull) }
+    }
+
     /// The sink for the payloads of an entrypoint's encoders.
     public var ingestSink: any IngestSink {
         NodeIngest(

@@ -129,6 +129,8 @@ enum CounterHelp {
         "datagram_send_calls": "System calls that sent datagrams.",
         "datagram_send_wrong_family": "Datagrams not sent because no socket has the family of their address.",
         "demand_dropped": "Demand changes dropped because too many came at once.",
+        "pushes_forgotten":
+            "Streams no longer announced for encoders that want to push them here, because there were too many.",
         "loop_wakeups": "Wake-ups of the node's loop.",
         "loop_work_refused": "Work of other threads refused because the loop's queue was full.",
         // Encoders.
@@ -143,6 +145,9 @@ enum CounterHelp {
         "ingest_datagram_overload": "Datagrams dropped because the node could not keep up.",
         "ingest_encoders_accepted": "Encoders accepted.",
         "ingest_encoders_ended": "Encoders that ended by themselves.",
+        "ingest_encoders_reconnected": "Half-open connections replaced by the encoder's next connection.",
+        "ingest_encoders_redirected": "Encoders redirected to the entrypoint that leads their stream.",
+        "ingest_encoders_taken_over": "Encoders replaced by another one of a stream that says takeover.",
         "ingest_encoders_timed_out": "Encoders dropped because they were silent.",
         "ingest_encoders_yielded": "Silent encoders that yielded to another one of the same stream.",
         "ingest_head_timed_out": "Connections closed because no complete request came in time.",
@@ -157,6 +162,8 @@ enum CounterHelp {
         "ingest_refused_missing_key": "Requests refused because they had no stream key.",
         "ingest_refused_not_transport_stream": "Encoders refused because they did not send MPEG-TS.",
         "ingest_refused_source": "Encoders refused because of their address.",
+        "ingest_refused_standby":
+            "Encoders refused because another entrypoint leads their cold stream, or because this one is barred.",
         "ingest_refused_too_many_connections": "Connections refused because the ingest ports were full.",
         "ingest_refused_too_many_encoders": "Encoders refused because the maximum number is connected.",
         "ingest_refused_unavailable": "Encoders refused because the stream could not be looked up.",
@@ -164,6 +171,9 @@ enum CounterHelp {
             "Encoders refused because the zone does not list this entrypoint for the stream.",
         "ingest_refused_wrong_key": "Requests refused because of a wrong stream key.",
         "ingest_rtp_missing": "RTP packets missing from encoders, by sequence number.",
+        "ingest_pull_started": "Times that this node was to pull a stream.",
+        "ingest_tables_missing":
+            "Times that PAT and PMT were missing in a hot stream, where they are not repeated.",
         "ingest_tables_repeated": "Times that PAT and PMT were repeated because the encoder sends them too seldom.",
         "ingest_throttled": "Times that an encoder had to wait because of --ingest-rate-max.",
         // Look-ups.

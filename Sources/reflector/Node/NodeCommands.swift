@@ -14,7 +14,8 @@ struct EntrypointCommand: AsyncParsableCommand {
               ffmpeg -re -i in.mp4 -c copy -f mpegts -method PUT \\
                 'http://ADDRESS:8000/live/news?key=KEY'
             or raw over TCP or UDP to a port for one stream (--tcp, --udp, sources limited by --allow),
-            or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts).
+            or are pulled over HTTP (--pull live/sport=http://encoder.example/sport.ts) while this
+            entrypoint leads the stream.
             UDP may come in datagrams of any size, plain or in RTP, and from a multicast group, which is
             joined: --udp live/news=239.1.2.3:5000,interface=eth1,source=192.0.2.7
             \(NodeOptions.signals)
@@ -69,6 +70,13 @@ struct EntrypointCommand: AsyncParsableCommand {
             """)
     var ingestRateMax = BitRate(50_000_000)
 
+    @Option(
+        help: """
+            Milliseconds without any data after which an encoder counts as lost, so that another entrypoint may lead \
+            its stream.
+            """)
+    var encoderTimeout = 2_000
+
     /// A lower rate would not even carry audio.
     private static let ingestRateLeast: UInt64 = 8_000
 
@@ -79,11 +87,15 @@ struct EntrypointCommand: AsyncParsableCommand {
         guard ingestRateMax.bitsPerSecond >= Self.ingestRateLeast else {
             throw ValidationError("--ingest-rate-max takes \(Self.ingestRateLeast) bits a second or more")
         }
+        guard (250...60_000).contains(encoderTimeout) else {
+            throw ValidationError("--encoder-timeout takes 250 to 60000 milliseconds, not \(encoderTimeout)")
+        }
         if let ingest { _ = try node.endpoint(ingest, option: "--ingest") }
     }
 
     func run() async throws {
-        let (configuration, identity) = try node.configuration(role: .entrypoint, region: nil)
+        var (configuration, identity) = try node.configuration(role: .entrypoint, region: nil)
+        configuration.encoderTimeout = .milliseconds(Int64(encoderTimeout))
         let streamKeys = try StreamKeyFile(path: keysPath).load()
         let logger = Logger(label: "entrypoint")
         var ingestion = IngestConfiguration()
@@ -121,6 +133,7 @@ struct EntrypointCommand: AsyncParsableCommand {
             ingestion.httpListenAlso = Array(doors.dropFirst())
             let server = try await IngestServer.start(
                 configuration: ingestion, keys: streamKeys, sink: running.ingestSink, logger: logger)
+            await running.offer(ingestion.pulls.map(\.stream)) { server.setPullWanted($1, $0) }
             let ops = try node.opsEndpoint(own: running.endpoint)
             try await daemon.run(
                 ops: ops, others: [IngestService(server: server)],
