@@ -70,7 +70,7 @@ struct PlaylistCheck {
                     continue
                 }
                 duration = Int((seconds * 1_000).rounded())
-                if seconds <= 0 { faults.append("no duration") }
+                if seconds < 0.2 { faults.append("very short: \(seconds)") }
                 if Int(seconds.rounded()) > target ?? 0 { faults.append("longer than the target: \(seconds)") }
             default:
                 guard !line.hasPrefix("#"), !line.isEmpty, let milliseconds = duration else {

@@ -9,7 +9,7 @@ struct SpliceTests {
     /// An encoder's stream of 25 pictures a second, and sound.
     private func stream(
         _ seconds: Double = 25, from start: Double = 10, group: Int = 25, size: Int = 300, video: UInt8 = 0x1b,
-        pid: UInt16 = 256, sound: Bool = true, lead: Int = 0
+        pid: UInt16 = 256, sound: Bool = true, lead: Int = 0, profile: UInt8 = 66
     ) -> TimedStream {
         var mux = TestMux()
         // Other counters than those of another encoder.
@@ -24,7 +24,9 @@ struct SpliceTests {
                 mux.sections(4096, TestMux.map(1, streams))
             }
             let isKey = index % group == 0
-            mux.unit(pid, at: ticks, TestMux.picture(key: isKey, size: size + index % 50), indicator: isKey)
+            mux.unit(
+                pid, at: ticks, TestMux.picture(key: isKey, profile: profile, size: size + index % 50), indicator: isKey
+            )
             if sound { mux.unit(257, at: ticks, [0xff, 0xf1, 0, UInt8(index & 0xff)]) }
         }
         return TimedStream(Array(mux.bytes.dropFirst(skipped)))
@@ -115,6 +117,28 @@ struct SpliceTests {
         let other = [stream(pid: 300), stream(sound: false), stream(video: 0x02)][kind]
         let edge = SpliceEdge.change(from: stream(), to: other, at: 8.3, more: 9)
         #expect(edge.state.splices.discontinuous == 1)
+        _ = expectValid(edge, marks: 1)
+    }
+
+    /// An nginx-rtmp server marked every segment after a source with other parameters.
+    @Test("Other parameter sets on the same clock are marked once in the playlist, and not in the packets")
+    func otherParameters() {
+        let edge = SpliceEdge.change(from: stream(), to: stream(size: 400, profile: 100), at: 8.3, more: 12)
+        #expect(edge.state.splices.seamless == 1)
+        #expect(expectValid(edge, marks: 1).marks == [])
+    }
+
+    /// Players failed at a segment of 0.2 s beside a discontinuity (hls.js, issue 443).
+    @Test("A source that lasts for less than 0.2 s gives no segment", arguments: [0.04, 0.1, 0.16])
+    func shortSource(seconds: Double) {
+        var edge = SpliceEdge()
+        edge.deliver(stream().packets(0..<8.3), seconds: 8.3)
+        edge.changeSource()
+        edge.deliver(stream(from: 900).packets(0..<seconds), seconds: seconds)
+        edge.changeSource()
+        edge.deliver(stream(from: 5_000).packets(2.5..<12), seconds: 9.5)
+        edge.end()
+        #expect(edge.state.splices.discontinuous == 2)
         _ = expectValid(edge, marks: 1)
     }
 
