@@ -28,7 +28,7 @@ struct IncompletePackets {
     private var open: [Open] = []
     private var timeouts = 0
 
-    private var isOff: Bool { timeouts > Self.timeoutCost * Self.timeoutsMax }
+    private var isOff: Bool { timeouts >= Self.timeoutCost * Self.timeoutsMax }
 
     /// Processes the next whole packets.
     /// - Returns: how many bytes, from the first one held, may be sent now. The caller calls `remove` for those held, and

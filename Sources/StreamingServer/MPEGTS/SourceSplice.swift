@@ -45,6 +45,8 @@ struct SourceSplice {
     private static let clockMax = TimestampUnwrapper.ticksPerSecond
     /// Longest gap in the time stamps, 90 kHz: players don't bridge a longer one.
     private static let gapMax = 10 * TimestampUnwrapper.ticksPerSecond
+    /// How long to wait for the last packets of the old source, if its last access unit has been found.
+    private static let samePacketsMax = TimeSpan.milliseconds(100)
     /// Bytes of a single access unit that prove that both sources carry the same.
     private static let proofBytes = 1_024
 
@@ -63,6 +65,9 @@ struct SourceSplice {
     private var unitBefore: TransportStreamScanner.AccessUnit?
     /// Where the two access units lie whose bytes viewers have, if the new source has them too.
     private var meeting: (previous: UInt64?, newest: UInt64)?
+
+    /// When the last bytes of the old source were found in the new one.
+    private var metAt: MonotonicInstant?
 
     /// - Parameter reference: where viewers stand in the old source; nil if that is not known.
     init(after reference: SpliceReference?, at now: MonotonicInstant) {
@@ -137,6 +142,8 @@ struct SourceSplice {
         guard found.count == known.count else { return Output() }
         // The packets are the same too, as far as they are here.
         if let end = reference.end(in: held) { return release(.exact, from: end, at: now) }
+        if metAt == nil { metAt = now }
+        if !reference.lastPackets.isEmpty, let metAt, now - metAt < Self.samePacketsMax { return Output() }
         gate = SpliceGate(after: reference, point: nil, at: now)
         return release(.exact, from: 0, at: now)
     }
