@@ -57,9 +57,9 @@ struct PacketFramerTests {
         var after = TestMux()
         after.programme(seconds: 4, from: 500, group: 50)
         let packets = Array(after.bytes.dropFirst(30 * 188))
-        var splice = SourceSplice(at: .zero)
+        var splice = SourceSplice(after: nil, at: .zero)
         let joined = stride(from: 0, to: packets.count, by: 1316).flatMap {
-            splice.take(Array(packets[$0..<min($0 + 1316, packets.count)]).span, at: .zero)
+            splice.take(Array(packets[$0..<min($0 + 1316, packets.count)]).span, at: .zero).bytes
         }
         let out = before.bytes + joined
         #expect(joined.count % 188 == 0)
@@ -78,11 +78,11 @@ struct PacketFramerTests {
         var mux = TestMux()
         mux.programme(seconds: 8, group: 1_000)
         let packets = Array(mux.bytes.dropFirst(8 * 188))
-        var splice = SourceSplice(at: .zero)
+        var splice = SourceSplice(after: nil, at: .zero)
         var out = 0
         for (index, start) in stride(from: 0, to: packets.count, by: 1316).enumerated() {
             let piece = Array(packets[start..<min(start + 1316, packets.count)])
-            out += splice.take(piece.span, at: MonotonicInstant(nanoseconds: Int64(index) * 80_000_000)).count
+            out += splice.take(piece.span, at: MonotonicInstant(nanoseconds: Int64(index) * 80_000_000)).bytes.count
         }
         #expect(out >= packets.count)
     }

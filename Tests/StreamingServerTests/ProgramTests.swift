@@ -171,8 +171,8 @@ struct ProgramTests {
             }
             var scanner = TransportStreamScanner()
             scanner.scan(bytes.span, at: 0)
-            var splice = SourceSplice(at: .zero)
-            #expect(splice.take(bytes.span, at: .zero).count % 188 == 0)
+            var splice = SourceSplice(after: nil, at: .zero)
+            #expect(splice.take(bytes.span, at: .zero).bytes.count % 188 == 0)
         }
         for codec in [ElementaryCodec.h264, .h265, .mpegVideo, .mpeg4Visual, .otherVideo] {
             for _ in 0..<2_000 {

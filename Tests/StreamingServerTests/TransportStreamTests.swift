@@ -64,7 +64,7 @@ struct TransportStreamTests {
         var random = SplitMix(state: 46)
         var framer = PacketFramer()
         var scanner = TransportStreamScanner()
-        var splice = SourceSplice(at: .zero)
+        var splice = SourceSplice(after: nil, at: .zero)
         var offset: UInt64 = 0
         for round in 0..<4_000 {
             var piece: [UInt8]
@@ -82,7 +82,7 @@ struct TransportStreamTests {
             }
             if case .bytes(let framed) = framer.take(piece.span) { piece = framed }
             scanner.scan(piece.span, at: offset)
-            let joined = splice.take(piece.span, at: MonotonicInstant(nanoseconds: Int64(round) * 1_000_000))
+            let joined = splice.take(piece.span, at: MonotonicInstant(nanoseconds: Int64(round) * 1_000_000)).bytes
             #expect(joined.count % 188 == 0 || piece.count % 188 != 0)
             offset += UInt64(piece.count)
         }

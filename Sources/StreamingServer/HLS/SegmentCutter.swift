@@ -48,6 +48,9 @@ struct SegmentCutter {
     /// Longest segment before a target duration is announced, and longest wait for a random access point.
     static let durationMax = 12 * TimestampUnwrapper.ticksPerSecond
 
+    /// A shorter segment at the end of a time line is left out.
+    private static let durationMin = TimestampUnwrapper.ticksPerSecond / 5
+
     private struct Open {
         var slot: Int64
         var start: UInt64
@@ -71,6 +74,8 @@ struct SegmentCutter {
     /// unit.
     private var seenSlot: Int64?
     private var nextIsDiscontinuous = false
+    /// The next step may be longer than usual: the time line continues after it.
+    private var isGapNext = false
     /// Longest usual step of the time line, and number of steps seen.
     private var longestStep: Int64 = 0
     private var stepCount = 0
@@ -97,6 +102,9 @@ struct SegmentCutter {
         return finished
     }
 
+    /// Another source continues the time line, after a gap before the next access unit.
+    mutating func onSplice() { isGapNext = true }
+
     /// The tracks or their codecs change at byte `offset`; the time line continues.
     mutating func onTracksChange(at offset: UInt64) -> Segment? {
         let finished = close(at: offset, ticks: nil)
@@ -117,8 +125,12 @@ struct SegmentCutter {
         _ unit: TransportStreamScanner.AccessUnit, wallClockSeconds: Int64
     ) -> Outcome {
         var outcome = Outcome()
+        let isGap = isGapNext
+        isGapNext = false
         if let step = unwrapper.step(to: unit.timestamp) {
-            if isBreak(step) {
+            if isGap, (0...Self.stepMax).contains(step) {
+                // Neither a break, nor a usual step.
+            } else if isBreak(step) {
                 outcome.finished = close(at: unit.offset, ticks: nil)
                 outcome.isTimeBreak = true
                 nextIsDiscontinuous = true
@@ -135,14 +147,16 @@ struct SegmentCutter {
             return outcome
         }
         let slot = slot(of: ticks)
-        if unit.randomAccess { noteGroup(ticks) }
+        if isGap { open?.randomAccessTicks = ticks } else if unit.randomAccess { noteGroup(ticks) }
         let isForced = !(unit.randomAccess && slot > seen) && mustCut(at: unit.offset, ticks)
         guard (unit.randomAccess && slot > seen) || isForced else {
             note(ticks)
             return outcome
         }
         seenSlot = slot
-        if let finished = close(at: unit.offset, ticks: ticks) { outcome.finished = finished }
+        // A gap that is too long for the segment belongs to no segment.
+        let isTooLong = isGap && open.map { ticks - $0.startTicks > durationMax } ?? false
+        if let finished = close(at: unit.offset, ticks: isTooLong ? nil : ticks) { outcome.finished = finished }
         open = Open(
             slot: slot, start: unit.offset, startTicks: ticks, highestTicks: ticks, randomAccessTicks: ticks,
             unitCount: 1, isDiscontinuous: nextIsDiscontinuous, isDependent: !unit.randomAccess)
@@ -204,9 +218,17 @@ struct SegmentCutter {
     private mutating func close(at end: UInt64, ticks: Int64?) -> Segment? {
         guard let segment = open else { return nil }
         open = nil
-        guard end > segment.start else { return nil }
+        guard end > segment.start else {
+            nextIsDiscontinuous = nextIsDiscontinuous || segment.isDiscontinuous
+            return nil
+        }
         let seen = segment.highestTicks - segment.startTicks
         let duration = ticks.map { $0 - segment.startTicks } ?? seen + seen / max(segment.unitCount - 1, 1)
+        // Players stumble over a very short segment beside a discontinuity.
+        if ticks == nil, duration < Self.durationMin {
+            nextIsDiscontinuous = nextIsDiscontinuous || segment.isDiscontinuous
+            return nil
+        }
         return Segment(
             slot: segment.slot, range: segment.start..<end, durationTicks: max(duration, 0),
             groupTicks: segment.groupTicks, isDiscontinuous: segment.isDiscontinuous,

@@ -171,7 +171,7 @@ public final class LiveStream: Sendable {
             LiveStreamTotals(
                 name: name, packets: state.packets, bytes: state.bytes, segmentsDropped: state.segmentsDropped,
                 segmentsEvicted: state.segmentsEvicted, bytesSkipped: state.bytesSkipped,
-                viewersOverrun: state.viewersOverrun, segments: state.window.count,
+                splices: state.splices, viewersOverrun: state.viewersOverrun, segments: state.window.count,
                 segmentBytes: state.window.byteCount,
                 progressiveViewers: state.progressiveViewers, isPlaylistWatched: state.isPlaylistWatched(now),
                 isWanted: state.isWanted)

@@ -335,6 +335,11 @@ extension StreamingStatistics {
         counters["segments_dropped", default: 0] += totals.segmentsDropped
         counters["segments_evicted", default: 0] += totals.segmentsEvicted
         counters["bytes_skipped", default: 0] += totals.bytesSkipped
+        counters["splices_seamless", default: 0] += totals.splices.seamless
+        counters["splices_exact", default: 0] += totals.splices.exact
+        counters["splices_discontinuous", default: 0] += totals.splices.discontinuous
+        counters["splices_abandoned", default: 0] += totals.splices.abandoned
+        counters["splices_held_milliseconds", default: 0] += UInt64(max(totals.splices.held.nanoseconds, 0) / 1_000_000)
         counters["viewers_overrun", default: 0] += totals.viewersOverrun
     }
 }

@@ -50,10 +50,14 @@ struct LiveStreamState {
     private var framer = PacketFramer()
     /// Set while a new source is spliced to the previous one.
     private var splice: SourceSplice?
+    private var incomplete = IncompletePackets()
     private var nextIsOtherSource = false
+    private(set) var splices = SpliceTotals()
     private var segmenter: StreamSegmenter
     private var lastDelivery: ContinuousClock.Instant
     private var lastArrival = MonotonicInstant.zero
+    /// When the newest bytes in the buffer arrived.
+    private var lastAppended = MonotonicInstant.zero
     /// Time of the last playlist request.
     private(set) var watched: ContinuousClock.Instant?
     private var presentUntil: ContinuousClock.Instant?
@@ -90,6 +94,8 @@ struct LiveStreamState {
     var segmentsDropped: UInt64 { segmenter.segmentsDropped }
     /// Bytes dropped because they belong to no whole transport packet.
     var bytesSkipped: UInt64 { framer.skipped }
+    /// Bytes not yet available to viewers.
+    var bytesHeldBack: Int { (splice?.heldBytes ?? 0) + incomplete.held.count }
     var progressiveViewers: Int { viewers.values.count { $0.isProgressive } }
 
     // MARK: Input
@@ -119,19 +125,63 @@ struct LiveStreamState {
         _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) {
         guard !bytes.isEmpty else { return }
-        if nextIsOtherSource {
-            nextIsOtherSource = false
-            if framer.isLocked, buffer.end > 0 { splice = SourceSplice(at: now) }
-        }
+        if nextIsOtherSource { beginSplice(at: now, clock: clock) }
         if splice?.isOver(at: now) ?? false { splice = nil }
         guard splice != nil else { return append(bytes, at: now, clock: clock) }
-        let joined = splice?.take(bytes.bindMemory(to: UInt8.self).span, at: now) ?? []
-        joined.withUnsafeBytes { append($0, at: now, clock: clock) }
+        if let output = splice?.take(bytes.bindMemory(to: UInt8.self).span, at: now) { accept(output, clock: clock) }
     }
 
+    /// The first bytes of another source have come.
+    private mutating func beginSplice(at now: MonotonicInstant, clock: ContinuousClock.Instant) {
+        nextIsOtherSource = false
+        splice = nil
+        guard framer.isLocked, buffer.end > 0 else {
+            return segmenter.discontinuity(isOtherSource: true, in: &buffer, clock: clock)
+        }
+        splice = SourceSplice(
+            after: SpliceReference(segmenter.scanner, in: &buffer, arrival: lastAppended), at: now)
+    }
+
+    /// Appends what a splice gives.
+    private mutating func accept(_ output: SourceSplice.Output, clock: ContinuousClock.Instant) {
+        if let kind = output.kind {
+            splices.note(kind, held: output.held)
+            switch kind {
+            case .exact: break
+            case .seamless: segmenter.spliced()
+            case .discontinuity: segmenter.discontinuity(isOtherSource: true, in: &buffer, clock: clock)
+            }
+        }
+        output.bytes.withUnsafeBytes { append($0, at: lastArrival, clock: clock) }
+    }
+
+    /// Appends bytes, except an incomplete PES packet at the end.
     private mutating func append(
         _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
     ) {
+        guard framer.isLocked, let map = segmenter.scanner.program.map else {
+            return store(bytes, at: now, clock: clock)
+        }
+        let held = incomplete.held.count
+        let complete = incomplete.complete(bytes.bindMemory(to: UInt8.self).span, of: map, at: now)
+        if held > 0, complete > 0 {
+            incomplete.remove(complete).withUnsafeBytes { store($0, at: now, clock: clock) }
+        }
+        let count = max(0, complete - held)
+        store(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: now, clock: clock)
+        if count < bytes.count { incomplete.hold(bytes[count...], at: now) }
+    }
+
+    /// Stores what is held back because it is incomplete.
+    private mutating func storeIncomplete(clock: ContinuousClock.Instant) {
+        incomplete.remove().withUnsafeBytes { store($0, at: lastArrival, clock: clock) }
+    }
+
+    private mutating func store(
+        _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant, clock: ContinuousClock.Instant
+    ) {
+        guard !bytes.isEmpty else { return }
+        lastAppended = now
         var rest = bytes
         while !rest.isEmpty {
             // As many whole packets as fit into a chunk.
@@ -153,27 +203,37 @@ struct LiveStreamState {
     /// Prepares for bytes that do not continue the previous ones.
     mutating func discontinuity(isOtherSource: Bool, clock: ContinuousClock.Instant) {
         guard ending == nil else { return }
-        if isOtherSource {
-            endSplice(clock: clock)
-            nextIsOtherSource = true
-        }
         let skipped = framer.skipped
         framer.reset(isOtherSource: isOtherSource)
         if framer.skipped != skipped { segmenter.note(.outOfSync) }
-        segmenter.discontinuity(isOtherSource: isOtherSource, in: &buffer, clock: clock)
+        if isOtherSource {
+            // If nothing of the last source has been sent, viewers don't learn of it. Nothing changes for them until
+            // the new source has been joined.
+            if splice?.isHolding ?? false { splices.noteAbandoned() }
+            splice = nil
+            incomplete.reset()
+            nextIsOtherSource = true
+        } else if splice?.isHolding ?? false {
+            splice?.onLoss()
+        } else {
+            splice?.onLoss()
+            storeIncomplete(clock: clock)
+            segmenter.discontinuity(isOtherSource: false, in: &buffer, clock: clock)
+        }
     }
 
     /// Ends a running splice, and appends the bytes that it holds back.
     private mutating func endSplice(clock: ContinuousClock.Instant) {
-        guard let held = splice?.finish() else { return }
+        guard let output = splice?.finish(at: lastArrival) else { return }
         splice = nil
-        held.withUnsafeBytes { append($0, at: lastArrival, clock: clock) }
+        accept(output, clock: clock)
     }
 
     /// Ends the stream for all its viewers. Returns the waiters to wake.
     mutating func end(_ ending: Ending) -> [Waiter] {
         guard self.ending == nil else { return [] }
         endSplice(clock: lastDelivery)
+        storeIncomplete(clock: lastDelivery)
         let rest = framer.finish()
         if !rest.isEmpty { rest.withUnsafeBytes { buffer.append($0, at: lastArrival) } }
         // The received part of the open segment is still published.

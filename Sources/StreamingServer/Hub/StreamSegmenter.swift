@@ -105,6 +105,12 @@ struct StreamSegmenter {
         }
     }
 
+    /// Another source continues the time line, at its next access unit, after a gap.
+    mutating func spliced() {
+        scanner.reset(isOtherSource: false)
+        cutter.onSplice()
+    }
+
     mutating func note(_ fault: StreamFault) { faults.note(fault) }
 
     /// Faults of the stream to log now.

@@ -12,6 +12,7 @@ public struct LiveStreamTotals: Sendable, Equatable {
     public var segmentsEvicted: UInt64
     /// Bytes dropped because they belong to no whole transport packet.
     public var bytesSkipped: UInt64
+    public var splices: SpliceTotals
     /// Viewers disconnected because they lagged further behind than the buffer reaches.
     public var viewersOverrun: UInt64
     /// Segments that can be fetched.
@@ -23,6 +24,28 @@ public struct LiveStreamTotals: Sendable, Equatable {
     public var isPlaylistWatched: Bool
     /// The node has been asked for the stream.
     public var isWanted: Bool
+}
+
+/// How new sources of one stream were joined to the ones before.
+public struct SpliceTotals: Sendable, Equatable {
+    /// Without a discontinuity: the time stamps continue. Includes `exact`.
+    public private(set) var seamless: UInt64 = 0
+    /// Without a missing byte: both sources carried the same.
+    public private(set) var exact: UInt64 = 0
+    /// With a discontinuity.
+    public private(set) var discontinuous: UInt64 = 0
+    /// Sources that were replaced before anything of them was sent.
+    public private(set) var abandoned: UInt64 = 0
+    /// How long new sources were held back, in total.
+    public private(set) var held = TimeSpan.zero
+
+    mutating func note(_ kind: SourceSplice.Kind, held: TimeSpan) {
+        if kind == .discontinuity { discontinuous &+= 1 } else { seamless &+= 1 }
+        if kind == .exact { exact &+= 1 }
+        self.held = self.held + held
+    }
+
+    mutating func noteAbandoned() { abandoned &+= 1 }
 }
 
 /// Counters of the streaming server since its start.

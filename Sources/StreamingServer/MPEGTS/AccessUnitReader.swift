@@ -47,10 +47,12 @@ struct AccessUnitReader {
             if isAll { isCollecting = false }
             return
         }
-        guard let timestamp = Self.timestamp(head) else {
+        guard let timestamp = Self.timestamp(head, at: 9) else {
             isCollecting = false
             return
         }
+        let hasDecoding = head[7] & 0x40 != 0 && head[8] >= 10
+        if hasDecoding, head.count < 19, !isAll { return }
         let start = min(9 + Int(head[8]), head.count)
         let picture = PictureStart(
             codec, head[start...], indicator: indicator, isIndicating: isIndicating, isAll: isAll)
@@ -58,15 +60,15 @@ struct AccessUnitReader {
         isCollecting = false
         units(
             TransportStreamScanner.AccessUnit(
-                offset: offset, timestamp: timestamp, randomAccess: randomAccess, parameters: picture.parameters))
+                offset: offset, timestamp: timestamp, randomAccess: randomAccess,
+                decoding: hasDecoding && head.count >= 19 ? Self.timestamp(head, at: 14) : nil,
+                parameters: picture.parameters))
     }
 
-    /// The presentation time stamp; nil if there is none.
-    private static func timestamp(_ head: [UInt8]) -> UInt64? {
+    /// The presentation time stamp, at byte 9, or the decoding time stamp, at byte 14; nil if there is none.
+    private static func timestamp(_ head: [UInt8], at index: Int) -> UInt64? {
         guard head[0] == 0, head[1] == 0, head[2] == 1 else { return nil }
         guard head[6] & 0xc0 == 0x80, head[7] & 0x80 != 0, head[8] >= 5 else { return nil }
-        guard head[9] & 0x01 == 1, head[11] & 0x01 == 1, head[13] & 0x01 == 1 else { return nil }
-        let high = UInt64(head[9] >> 1 & 0x07) << 30 | UInt64(head[10]) << 22
-        return high | UInt64(head[11] >> 1) << 15 | UInt64(head[12]) << 7 | UInt64(head[13]) >> 1
+        return PacketStamps.stamp(head.span, at: index)
     }
 }

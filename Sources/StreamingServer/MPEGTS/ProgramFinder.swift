@@ -26,6 +26,9 @@ struct ProgramFinder {
     /// Where the PAT before the newest PMT lies in the stream.
     private(set) var tablesOffset: UInt64?
 
+    /// The PID of the followed program's PMT.
+    var mapPID: UInt16? { program?.mapPID }
+
     /// True for a PID whose packets must be passed to `receive`.
     func isTable(_ pid: UInt16) -> Bool {
         pid == 0 || mapPIDs.contains(pid)

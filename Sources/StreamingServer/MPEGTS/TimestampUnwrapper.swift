@@ -28,6 +28,12 @@ struct TimestampUnwrapper {
     /// Drops the last time stamp: the next begins a new time line.
     mutating func restart() { last = nil }
 
+    /// Ticks from one 33-bit time stamp to another, at most half a wrap either way.
+    static func distance(from: UInt64, to: UInt64) -> Int64 {
+        let step = Int64(truncatingIfNeeded: to &- from) & (wrap - 1)
+        return step >= wrap / 2 ? step - wrap : step
+    }
+
     private static func nearest(_ timestamp: UInt64, to reference: Int64) -> Int64 {
         let low = Int64(truncatingIfNeeded: timestamp & UInt64(wrap - 1))
         var step = (low &- reference) & (wrap - 1)

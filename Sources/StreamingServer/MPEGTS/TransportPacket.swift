@@ -4,6 +4,8 @@ struct TransportPacket: Equatable {
     /// Bytes of every packet.
     static let length = 188
     static let syncByte: UInt8 = 0x47
+    /// The bits of a time stamp.
+    static let timestampMask: UInt64 = 1 << 33 - 1
 
     /// Packet identifier, 13 bits.
     var pid: UInt16

@@ -11,6 +11,8 @@ struct TransportStreamScanner {
         /// 33 bits of 90 kHz.
         var timestamp: UInt64
         var randomAccess: Bool
+        /// When it is decoded: 33 bits of 90 kHz; `timestamp` if the encoder doesn't reorder.
+        var decoding: UInt64?
         /// A hash of the sequence parameter sets in it; nil if it has none.
         var parameters: UInt64?
     }
@@ -33,6 +35,8 @@ struct TransportStreamScanner {
     /// Events of the last scan, in order.
     private(set) var events: [Event] = []
     private(set) var program = ProgramFinder()
+    /// How far the stream has come.
+    private(set) var position = StreamPosition()
     /// Packets that are encrypted.
     private(set) var scrambledPackets: UInt64 = 0
     private(set) var packets: UInt64 = 0
@@ -64,12 +68,14 @@ struct TransportStreamScanner {
         if isOtherSource {
             parameters = nil
             program = ProgramFinder()
+            position = StreamPosition()
         }
     }
 
     private mutating func receive(_ bytes: Span<UInt8>, at offset: UInt64) {
         guard let header = TransportPacket(bytes) else { return }
         packets &+= 1
+        position.note(header, bytes, at: offset, map: program.map)
         if program.isTable(header.pid) {
             let before = program.map
             if program.receive(header, bytes, at: offset) == .tracks { events.append(.tracksChange(offset: offset)) }
@@ -92,6 +98,7 @@ struct TransportStreamScanner {
     }
 
     private mutating func follow() {
+        position.follow(program.map)
         main = program.map?.leading.flatMap { stream in stream.codec.map { AccessUnitReader(stream, codec: $0) } }
         sound = program.map?.video == nil ? nil : program.map?.audio.map { AccessUnitReader($0, codec: .audio) }
         isSoundLeading = false
