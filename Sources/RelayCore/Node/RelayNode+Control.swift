@@ -42,7 +42,7 @@ extension RelayNode {
             origin?.onAnnouncePull(on: link, at: now, &core)
         case .heartbeatReply(let reply):
             core.noteEcho(reply.echoedTimestamp, on: link, at: now)
-            election.candidacy?.onReply(reply, on: link, at: now)
+            candidacy?.onReply(reply, on: link, at: now)
         case .witnessReport(let report): onWitnessReport(report, on: link, at: now)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
@@ -67,7 +67,7 @@ extension RelayNode {
         case .payloadLimit(let subscription, let bytes):
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .probe(let number):
-            let leads = election.witness?.takeLeads(fetcher.directory, at: now) ?? []
+            let leads = witness?.takeLeads(fetcher.directory, at: now) ?? []
             linkKeeper.answer(number, leads, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
             .probeReport, .witnessReport:

@@ -92,7 +92,7 @@ extension RelayNode {
             return nil
         }
         let stream = core.streams.insert(name, countMax: countMax)
-        stream.follow(election.witness?.leader(of: name))
+        stream.follow(witness?.leader(of: name))
         return stream
     }
 

@@ -35,8 +35,10 @@ public final class RelayNode {
     var announcements = AnnouncementRegistry()
     /// Present at an entrypoint.
     var origin: Origin?
-    /// Who leads each stream: this node votes, or is a candidate.
-    var election: Election
+    /// Present at a set reflector: it observes entrypoints, and votes on who leads each stream.
+    var witness: Witness?
+    /// Present at an entrypoint: it is a candidate for streams.
+    var candidacy: Candidacy?
 
     /// - Parameters:
     ///   - handshakes: who the node is; its certificate has the name and the role of the configuration.
@@ -62,7 +64,8 @@ public final class RelayNode {
             }
         server = Server(supply: supply, capacity: configuration.capacity)
         origin = configuration.role == .entrypoint ? Origin() : nil
-        election = Election(configuration.role)
+        witness = configuration.role == .set ? Witness() : nil
+        candidacy = configuration.role == .entrypoint ? Candidacy() : nil
         if origin != nil { core.clock.scheduleNode(now) }
     }
 
