@@ -27,6 +27,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var residence: DelayBuckets?
     /// At an edge: the streams that were recently unavailable, newest first, with the reasons.
     public var unavailable: [UnavailableStream]?
+    /// At an entrypoint: the streams that it could provide but does not have now, by name.
+    public var standbys: [String: ElectionStatus]?
     /// Seconds until the node's certificate expires, negative afterwards; nil without one.
     public var certificateExpiresSeconds: Int64?
     /// All node-wide counters: rejects by reason, drops by table, lookups by result.
@@ -155,6 +157,8 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     public var residence: DelayBuckets?
     /// Why the stream is unavailable now; nil if nothing is wrong.
     public var problem: String?
+    /// At its witnesses and entrypoints: who leads it.
+    public var election: ElectionStatus?
 
     public init(
         name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,

@@ -39,8 +39,6 @@ struct Witness {
     /// Silence before this instant proves nothing, because this node heard nobody until then.
     private var judgeFrom: MonotonicInstant = .zero
     private var namesUsedAt: MonotonicInstant?
-    /// The place of the next lead to report to a name server.
-    private var leadCursor = 0
 
     // MARK: What has changed
 
@@ -229,9 +227,11 @@ struct Witness {
         }
     }
 
-    /// The leads to report to a name server now: those that differ from the zone's first choice, in turn if they do not
-    /// fit into one report.
-    mutating func takeLeads(_ directory: borrowing ParentDirectory, at now: MonotonicInstant) -> [ProbeReport.Lead] {
+    /// The leads to report to the name server of this link now: those that differ from the zone's first choice, in turn
+    /// if they do not fit into one report.
+    func leads(
+        to link: ChildLink, _ directory: borrowing ParentDirectory, at now: MonotonicInstant
+    ) -> [ProbeReport.Lead] {
         var leads: [ProbeReport.Lead] = []
         for name in names {
             guard let election = elections[name], election.leader != nil || election.isOrphaned,
@@ -239,11 +239,6 @@ struct Witness {
             else { continue }
             leads.append(ProbeReport.Lead(stream: name, source: election.leader))
         }
-        guard !leads.isEmpty else { return [] }
-        if leadCursor >= leads.count { leadCursor = 0 }
-        let turned = leads[leadCursor...] + leads[..<leadCursor]
-        let count = ProbeReport.leadsInOneReport(ArraySlice(turned))
-        leadCursor = (leadCursor + count) % leads.count
-        return Array(turned.prefix(count))
+        return link.reporting.takeTurn(of: leads)
     }
 }

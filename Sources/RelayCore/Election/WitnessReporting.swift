@@ -1,7 +1,7 @@
 import ReflectorModel
 import RelayWire
 
-/// What a witness has told one entrypoint: it reports again when its view changes, or when the entrypoint's heartbeat
+/// What a witness has told one entrypoint, or one name server. It reports to an entrypoint again when its view changes, or when the entrypoint's heartbeat
 /// shows that the report did not arrive completely.
 struct WitnessReporting {
     private(set) var version: UInt64 = 0
@@ -9,6 +9,9 @@ struct WitnessReporting {
     private var sentAt = MonotonicInstant(nanoseconds: .min / 2)
     /// The entrypoint's last heartbeat named another version.
     private var isMissed = false
+
+    /// Towards a name server: the place of the next lead to report.
+    private var leadCursor = 0
 
     /// Minimum time between two reports on one link.
     private static let spacing: TimeSpan = .milliseconds(50)
@@ -35,5 +38,15 @@ struct WitnessReporting {
         sentAt = now
         isMissed = false
         return (WitnessReport.pages(version: version, of: entries), false)
+    }
+
+    /// The leads that fit into one report, beginning after those of the last report.
+    mutating func takeTurn(of leads: [ProbeReport.Lead]) -> [ProbeReport.Lead] {
+        guard !leads.isEmpty else { return [] }
+        if leadCursor >= leads.count { leadCursor = 0 }
+        let turned = Array(leads[leadCursor...] + leads[..<leadCursor])
+        let count = ProbeReport.leadsInOneReport(turned[...])
+        leadCursor = (leadCursor + count) % leads.count
+        return Array(turned.prefix(count))
     }
 }

@@ -67,7 +67,7 @@ extension RelayNode {
         case .payloadLimit(let subscription, let bytes):
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)
         case .probe(let number):
-            let leads = witness?.takeLeads(fetcher.directory, at: now) ?? []
+            let leads = witness?.leads(to: link, fetcher.directory, at: now) ?? []
             linkKeeper.answer(number, leads, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
             .probeReport, .witnessReport:

@@ -89,7 +89,7 @@ extension RelayNode {
     }
 
     /// How many set reflectors the zone names as witnesses.
-    private var targetCount: Int { origin?.targets.count ?? 0 }
+    var targetCount: Int { origin?.targets.count ?? 0 }
 
     // MARK: Encoders that push while another entrypoint leads
 

@@ -17,6 +17,8 @@ struct StatusCommand: AsyncParsableCommand {
 
             Exit status: 0 every node answered, 1 one did not, 2 wrong usage.
 
+            With --stream, a line for each entrypoint and set reflector says who leads the stream, as that node sees it.
+
             Name servers are shown with the serials of their zones. The last line shows totals.
 
             Examples:
@@ -82,11 +84,18 @@ struct StatusCommand: AsyncParsableCommand {
                 (name: $0.status?.name ?? $0.name, note: $0.nameServer?.sentence, status: $0.status)
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
+            for line in elections(nodes) { print(line) }
             print(totals.sentence)
             for line in nodes.compactMap(Self.expiry) { StandardError.print(line) }
             for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
         }
         if !unanswered.isEmpty { throw ExitCode(1) }
+    }
+
+    /// With `--stream`: who leads the stream, as each node sees it.
+    private func elections(_ nodes: [NodeStatus]) -> [String] {
+        guard let stream else { return [] }
+        return ElectionLines.lines(of: stream, nodes)
     }
 
     /// A warning about a node whose certificate expires within a week, or has expired.
@@ -102,6 +111,7 @@ struct StatusCommand: AsyncParsableCommand {
     private func narrowed(_ answer: NodeSource.Answer) -> NodeSource.Answer {
         guard let stream, var status = answer.status else { return answer }
         status.streams.removeAll { $0.name != stream }
+        status.standbys = status.standbys?.filter { $0.key == stream }
         var answer = answer
         answer.result = .success(status)
         return answer
@@ -111,6 +121,6 @@ struct StatusCommand: AsyncParsableCommand {
         if answer.nameServer != nil { return stream == nil && (role ?? "nameserver") == "nameserver" }
         // The role of a node that does not answer is unknown.
         guard let status = answer.status else { return true }
-        return (role ?? status.role) == status.role && (stream == nil || !status.streams.isEmpty)
+        return (role ?? status.role) == status.role && (stream == nil || !status.streams.isEmpty || status.standbys?.isEmpty == false)
     }
 }

@@ -28,12 +28,20 @@ struct TraceTree: Encodable {
     var region: String
     var portset: String?
     var edges: [Hop]
+    /// Who leads the stream, by node: its candidates and the set reflectors that observe them.
+    var elections: [String: ElectionStatus]
 
     /// - Parameter statuses: the status of all nodes that answered.
     init(stream: StreamName, region: RegionID, statuses: [NodeStatus]) {
         self.stream = stream.text
         self.region = "\(region)"
         let edges = statuses.filter { $0.role == "edge" && $0.region == "\(region)" }
+        var elections: [String: ElectionStatus] = [:]
+        for status in statuses {
+            let carried = status.streams.first { $0.name == stream.text }?.election
+            elections[status.name] = carried ?? status.standbys?[stream.text]
+        }
+        self.elections = elections
         portset = edges.lazy.flatMap(\.streams).first { $0.name == stream.text }?.portset
         self.edges = edges.map { edge in
             Self.hop(edge.name, path: nil, stream: stream.text, statuses: statuses, above: [])
@@ -51,7 +59,7 @@ struct TraceTree: Encodable {
             ("BECAUSE OF", .left))
         for edge in edges { Self.add(edge, depth: 0, to: &table) }
         let title = "\(stream)\(portset.map { " (\($0))" } ?? "") to \(region)"
-        return [title] + table.lines
+        return [title] + table.lines + elections.sorted { $0.key < $1.key }.map { $0.value.sentence(of: $0.key) }
     }
 
     private static func hop(
