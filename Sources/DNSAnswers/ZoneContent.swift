@@ -218,6 +218,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     public var revocations: Revocations?
     /// Whether the health of members is known from probes.
     public var probing = Probing.off
+    /// Who leads the streams, and what operators decided about their candidates.
+    public var election = Election()
     /// Additional content of transfers, for resolvers that cache aliases of earlier generations; our own answers do not
     /// use it.
     public var outliving: Outliving?

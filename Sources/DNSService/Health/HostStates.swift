@@ -53,6 +53,7 @@ extension ZoneContent {
     var withoutHostStates: ZoneContent {
         var content = self
         content.probing = .off
+        content.election = ZoneContent.Election()
         content.outliving = nil
         for set in content.setRegions.indices {
             content.setRegions[set].cause = "zone"
