@@ -10,6 +10,7 @@ struct ContentDigest: Equatable, CustomStringConvertible {
     init(_ content: ZoneContent) {
         add(content.zone)
         add(UInt64(content.defaults.portset.rawValue), UInt64(content.defaults.port), UInt64(content.defaults.ttl))
+        add(UInt64(content.defaults.ingestPort))
         add(UInt64(content.records.count))
         for record in content.records {
             add(record.owner)
@@ -36,6 +37,7 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
         addRules(content.rules)
         addStreams(content.streams)
+        add(content.election)
     }
 
     /// Adds the answers of the set regions.
@@ -76,10 +78,27 @@ struct ContentDigest: Equatable, CustomStringConvertible {
             for host in stream.entrypoints { add(UInt64(host)) }
             switch stream.ingest {
             case .push: add(1)
-            case .pull(let url, let pullers):
-                add(2, UInt64(pullers))
+            case .pull(let url):
+                add(2)
                 add(url)
             }
+            let policy = stream.policy.text
+            add(UInt64(policy.count))
+            for text in policy { add(text) }
+        }
+    }
+
+    /// Adds what decides answers, and who leads. Reasons, expiry times and serials only appear in `explain`.
+    private mutating func add(_ election: ZoneContent.Election) {
+        add(UInt64(election.leads.count))
+        for lead in election.leads {
+            add(lead.stream)
+            add(lead.host.map { UInt64($0) } ?? .max)
+        }
+        add(UInt64(election.overrides.count))
+        for choice in election.overrides {
+            add(choice.stream)
+            add(choice.action == .pin ? 1 : 2, UInt64(choice.host))
         }
     }
 
