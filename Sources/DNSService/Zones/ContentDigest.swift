@@ -49,6 +49,22 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
     }
 
+    /// Adds the state of the election, as far as answers depend on it.
+    mutating func add(_ election: ZoneContent.Election) {
+        // Without it, the fingerprint is that of the files and the sets alone.
+        guard !election.leads.isEmpty || !election.overrides.isEmpty else { return }
+        add(UInt64(election.leads.count), UInt64(election.overrides.count))
+        for lead in election.leads {
+            add(lead.stream)
+            add(lead.host.map { UInt64($0) } ?? .max)
+        }
+        for choice in election.overrides {
+            add(choice.stream)
+            add(UInt64(choice.host))
+            add(choice.action.rawValue)
+        }
+    }
+
     var description: String { NodeID(first).description + NodeID(second).description }
 
     private mutating func addRules(_ rules: [ZoneContent.Rule]) {
