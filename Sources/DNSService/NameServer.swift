@@ -350,7 +350,11 @@ public final class NameServer: Sendable {
         get async {
             var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
             if let listeners = await running.listeners { samples += await listeners.samples }
-            if let health = await running.health { samples += await health.samples }
+            if let health = await running.health {
+                samples += await health.samples
+            } else {
+                samples += LeadCounters().samples
+            }
             return samples
         }
     }

@@ -20,9 +20,8 @@ struct LeadReport: Sendable, Equatable {
 
     /// The string of `_status`; none if every stream is led by its first candidate.
     var notes: [String] {
-        leads.isEmpty
-            ? []
-            : ["leads=\(leads.count - orphaned) streams led by another than their first candidate, \(orphaned) by nobody"]
+        guard !leads.isEmpty else { return [] }
+        return ["leads=\(leads.count - orphaned) streams led by a backup, \(orphaned) led by nobody"]
     }
 }
 
@@ -40,6 +39,8 @@ struct LeadReport: Sendable, Equatable {
 struct LeadTable: Sendable {
     /// How long a report counts after it was last repeated.
     static let lifetime = TimeSpan.seconds(5)
+    /// Minimum time between two merges: the answers change at most once a second anyway.
+    static let mergeInterval = TimeSpan.milliseconds(200)
     /// Maximum number of leads, and of streams that one witness may name.
     static let leadsMax = 4_096
 
@@ -61,6 +62,7 @@ struct LeadTable: Sendable {
     private var files: StreamWitnesses?
     private var witnesses: [NodeID: Witness] = [:]
     private var isChanged = false
+    private var mergeAt = MonotonicInstant.zero
     /// The merged result, sorted by stream.
     private(set) var leads: [LeadReport.Lead] = []
     /// Incremented on every change of `leads`.
@@ -107,9 +109,11 @@ struct LeadTable: Sendable {
         witnesses[node] = witness
     }
 
-    /// Forgets what is too old and merges the rest. In panic mode (`isFrozen`) the leads stay as they are.
+    /// Forgets what is too old and merges the rest, if the last time is `mergeInterval` ago. In panic mode (`isFrozen`) the
+    /// leads stay as they are.
     mutating func update(isFrozen: Bool, at now: MonotonicInstant) {
-        guard !isFrozen else { return }
+        guard !isFrozen, now >= mergeAt else { return }
+        mergeAt = now + Self.mergeInterval
         expire(at: now)
         guard isChanged else { return }
         isChanged = false

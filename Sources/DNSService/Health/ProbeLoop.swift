@@ -74,14 +74,16 @@ final class ProbeLoop: DatagramHandler {
         let areLeadsChanged = prober.leads.revision != publishedLeads
         guard isHealthChanged || areLeadsChanged else { return }
         (publishedRevision, publishedLeads) = (prober.monitor.revision, prober.leads.revision)
+        var report = prober.monitor.report
+        report.leads = prober.leads.report
         published(
             Publication(
-                report: prober.report, isHealthChanged: isHealthChanged, areLeadsChanged: areLeadsChanged,
+                report: report, isHealthChanged: isHealthChanged, areLeadsChanged: areLeadsChanged,
                 isComplete: prober.monitor.isComplete))
     }
 
     func setTargets(_ targets: [ProbeTarget], _ files: StreamWitnesses?) {
-        prober.replace(files, at: loop.now)
+        prober.replace(files)
         prober.setTargets(targets, at: loop.now)
     }
 

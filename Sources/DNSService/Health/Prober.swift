@@ -69,8 +69,6 @@ final class Prober<Crypto: IdentityCrypto> {
     private var targetAt: [Endpoint: [ProbeTarget]] = [:]
     private var judgeFrom = MonotonicInstant.zero
     private var due = MonotonicInstant.distantFuture
-    /// When the reported leads are merged again.
-    private var mergeAt = MonotonicInstant.zero
     private var output: [(destination: Endpoint, bytes: [UInt8])] = []
     private var problems: [(target: ProbeTarget, problem: ProbeProblem)] = []
     private let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -110,17 +108,7 @@ final class Prober<Crypto: IdentityCrypto> {
     }
 
     /// The files now have these streams and set reflectors; nil if the zone is no longer served.
-    func replace(_ files: StreamWitnesses?, at now: MonotonicInstant) {
-        leads.replace(files)
-        leads.update(isFrozen: monitor.isFrozen, at: now)
-    }
-
-    /// What the monitor and the table say now.
-    var report: ProberReport {
-        var report = monitor.report
-        report.leads = leads.report
-        return report
-    }
+    func replace(_ files: StreamWitnesses?) { leads.replace(files) }
 
     /// The name server has a new certificate or other operators. Links open again, each in its next round.
     func replace(_ credential: NodeCredential<Crypto>, authorities: CertificateAuthorities) {
@@ -177,9 +165,6 @@ final class Prober<Crypto: IdentityCrypto> {
             courses[target] = course
             wake(at: wakeUp(of: course, at: now))
         }
-        // Not at every report: the answer changes at most once a second anyway.
-        guard now >= mergeAt else { return }
-        mergeAt = now + configuration.mergeInterval
         leads.update(isFrozen: monitor.isFrozen, at: now)
     }
 
@@ -318,6 +303,7 @@ final class Prober<Crypto: IdentityCrypto> {
         monitor.noteLoss(target) { $0.take(report, at: now) }
         monitor.round(target, isAnswered: true, at: now)
         leads.take(report.leads, from: target.node, at: now)
+        leads.update(isFrozen: monitor.isFrozen, at: now)
         return true
     }
 

@@ -14,8 +14,6 @@ struct ProberConfiguration: Sendable {
     var resend: TimeSpan = .milliseconds(125)
     /// A target that refused us is not asked again for this long: each handshake costs both ends signatures.
     var refusalPause: TimeSpan = .seconds(5)
-    /// Minimum time between two merges of the leads that set reflectors report.
-    var mergeInterval: TimeSpan = .milliseconds(200)
     /// Maximum number of targets; further targets stay unprobed.
     var targetsMax = 4_096
     init() {}

@@ -63,8 +63,8 @@ struct EntrypointOverrides: Sendable, Equatable {
     ) -> String? {
         let bars = entries.filter { $0.zone == entry.zone && $0.action == .bar }
         let whole = lines.name(ofLine: line)
-        let streams =
-            entry.stream == whole ? [whole] + bars.map(\.stream).filter { lines.line(named: $0) == line } : [entry.stream]
+        let others = bars.map(\.stream).filter { lines.line(named: $0) == line }
+        let streams = entry.stream == whole ? [whole] + others : [entry.stream]
         return streams.first { stream in
             let barred = bars.filter { $0.stream == stream || $0.stream == whole }.map(\.host)
             return candidates.allSatisfy(barred.contains)
