@@ -1,6 +1,6 @@
 /// Finds the `stream` line that answers a stream. It follows the rules of the DNS: an exact line, else the pattern at
 /// the closest name that exists (RFC 4592 §3.3.1).
-package struct StreamIndex {
+package struct StreamIndex: Sendable {
     private var exact: [String: Int] = [:]
     private var patterns: [String: Int] = [:]
     /// Every name that a line makes exist: the segments of each line and all their beginnings, joined by `/`.

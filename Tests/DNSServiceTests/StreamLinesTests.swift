@@ -7,7 +7,7 @@ import Testing
 @Suite("Which line answers a stream, and who witnesses it")
 struct StreamLinesTests {
     private func name(_ stream: String, in lines: StreamLines) throws -> String? {
-        lines.line(of: try ElectionZone.stream(stream)).map { lines.name(ofLine: $0) }
+        lines.line(of: try ElectionZone.stream(stream)).map { lines.lines[$0].name }
     }
 
     @Test("An exact line beats a pattern, and the longest pattern wins, up to the closest name that exists")
@@ -26,8 +26,8 @@ struct StreamLinesTests {
         #expect(try name("old/hd", in: lines) == nil)
         #expect(try name("live", in: lines) == nil)
         #expect(try name("radio", in: lines) == nil)
-        #expect(lines.line(named: "live/*").map { lines.name(ofLine: $0) } == "live/*")
-        #expect(lines.line(named: "live/jazz").map { lines.name(ofLine: $0) } == "live/*")
+        #expect(lines.line(named: "live/*").map { lines.lines[$0].name } == "live/*")
+        #expect(lines.line(named: "live/jazz").map { lines.lines[$0].name } == "live/*")
         #expect(lines.line(named: "radio/*") == nil && lines.line(named: "LIVE") == nil && lines.line(named: "") == nil)
     }
 
@@ -38,7 +38,7 @@ struct StreamLinesTests {
         #expect(try name("radio", in: lines) == "*")
         #expect(try name("radio/one", in: lines) == "*")
         #expect(try name("live/jazz", in: lines) == "live/*")
-        #expect(lines.line(named: "*").map { lines.name(ofLine: $0) } == "*")
+        #expect(lines.line(named: "*").map { lines.lines[$0].name } == "*")
     }
 
     @Test("Only the root set reflectors of a stream's portset witness it, and only its candidates may lead it")

@@ -1,60 +1,35 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The `stream` lines of a zone's files by name: which line answers a stream, its candidate entrypoints, and the set
-/// reflectors that witness it. It is built once for each generation of the files.
+/// The `stream` lines of a zone's files by name: which line answers a stream, and its candidate entrypoints. It is built
+/// once for each generation of the files.
 struct StreamLines: Sendable {
     let zone: String
     /// Host names by their indices in the content's `hosts`.
     let hosts: [String]
-    private let lines: [ZoneContent.StreamRule]
     /// The same as node ids.
     private let nodes: [NodeID]
-    private var exact: [String: Int] = [:]
-    /// By the text before the `/*`; empty for `*`.
-    private var patterns: [String: Int] = [:]
-    /// Every name at which a line stands, or below which one stands.
-    private var existing: Set<String> = []
+    let lines: [ZoneContent.StreamRule]
+    private let index: StreamIndex
+    /// Numbers of the lines by the names of their patterns: `live/*`.
+    private let patterns: [String: Int]
 
     init(_ files: ZoneContent) {
         zone = files.zone
-        lines = files.streams
         hosts = files.hosts.map(\.name)
         nodes = hosts.map { NodeID(name: $0) }
-        for (number, line) in lines.enumerated() {
-            let name = line.segments.joined(separator: "/")
-            if line.isPattern { patterns[name] = number } else { exact[name] = number }
-            for length in 0...line.segments.count {
-                existing.insert(line.segments[..<length].joined(separator: "/"))
-            }
-        }
+        lines = files.streams
+        index = StreamIndex(lines)
+        patterns = Dictionary(
+            lines.indices.filter { files.streams[$0].isPattern }.map { (files.streams[$0].name, $0) }
+        ) { first, _ in first }
     }
 
-    /// Number of the line that answers this stream: its own, or else the pattern at the longest name above it that exists
-    /// (RFC 4592 §3.3.1). Nil if there is none.
-    func line(of stream: StreamName) -> Int? {
-        if let own = exact[stream.text] { return own }
-        // Only a name without lines of its own and below it can be matched by a pattern.
-        guard !existing.contains(stream.text) else { return nil }
-        var name = stream.text[...]
-        while let slash = name.lastIndex(of: "/") {
-            name = name[..<slash]
-            if existing.contains(String(name)) { return patterns[String(name)] }
-        }
-        return patterns[""]
-    }
+    /// Number of the line that answers a stream; nil if none does.
+    func line(of stream: StreamName) -> Int? { index.match(stream.segments.map(String.init))?.rule }
 
     /// Number of the line for the name of a stream, or for a pattern exactly as a line has it, such as `live/*`.
-    func line(named name: String) -> Int? {
-        if name == "*" { return patterns[""] }
-        if name.hasSuffix("/*") { return patterns[String(name.dropLast(2))] }
-        return StreamName(name).flatMap { line(of: $0) }
-    }
-
-    /// The stream or pattern of a line, as people write it.
-    func name(ofLine line: Int) -> String {
-        (lines[line].segments + (lines[line].isPattern ? ["*"] : [])).joined(separator: "/")
-    }
+    func line(named name: String) -> Int? { patterns[name] ?? StreamName(name).flatMap { line(of: $0) } }
 
     /// Candidates of a line, best first, as indices in the content's `hosts`.
     func candidates(ofLine line: Int) -> [Int] { lines[line].entrypoints.filter(nodes.indices.contains) }

@@ -24,8 +24,7 @@ struct HostStates: Sendable, Equatable {
             }
         }
         content.letDrainedStandAside()
-        content.election = ZoneContent.Election(leads: leads, overrides: overrides.entrypoints, in: files)
-        return content
+        return content.electing(leads, overrides.entrypoints)
     }
 
     /// The strings that describe these states in the answer for `_status`.

@@ -62,7 +62,7 @@ struct EntrypointOverrides: Sendable, Equatable {
         by entry: EntrypointOverride, _ line: Int, _ candidates: [String], _ lines: StreamLines
     ) -> String? {
         let bars = entries.filter { $0.zone == entry.zone && $0.action == .bar }
-        let whole = lines.name(ofLine: line)
+        let whole = lines.lines[line].name
         let others = bars.map(\.stream).filter { lines.line(named: $0) == line }
         let streams = entry.stream == whole ? [whole] + others : [entry.stream]
         return streams.first { stream in

@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A 128-bit fingerprint of a zone's content and of its set regions' answers, the same in every process (`FixedHash`).
-/// Line numbers are left out: a new comment changes no answer and raises no serial.
+/// A 128-bit fingerprint of a zone's files, of its set regions' answers and of its election, the same in every process
+/// (`FixedHash`). Line numbers are left out: a new comment changes no answer and raises no serial.
 struct ContentDigest: Equatable, CustomStringConvertible {
     private var first: UInt64 = 0x243f_6a88_85a3_08d3
     private var second: UInt64 = 0x1319_8a2e_0370_7344
@@ -37,7 +37,6 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
         addRules(content.rules)
         addStreams(content.streams)
-        add(content.election)
     }
 
     /// Adds the answers of the set regions.
@@ -49,19 +48,17 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
     }
 
-    /// Adds the state of the election, as far as answers depend on it.
+    /// Adds what decides answers, and who leads. Reasons, expiry times and serials only appear in `explain`.
     mutating func add(_ election: ZoneContent.Election) {
-        // Without it, the fingerprint is that of the files and the sets alone.
-        guard !election.leads.isEmpty || !election.overrides.isEmpty else { return }
-        add(UInt64(election.leads.count), UInt64(election.overrides.count))
+        add(UInt64(election.leads.count))
         for lead in election.leads {
             add(lead.stream)
             add(lead.host.map { UInt64($0) } ?? .max)
         }
+        add(UInt64(election.overrides.count))
         for choice in election.overrides {
             add(choice.stream)
-            add(UInt64(choice.host))
-            add(choice.action.rawValue)
+            add(choice.action == .pin ? 1 : 2, UInt64(choice.host))
         }
     }
 
@@ -101,20 +98,6 @@ struct ContentDigest: Equatable, CustomStringConvertible {
             let policy = stream.policy.text
             add(UInt64(policy.count))
             for text in policy { add(text) }
-        }
-    }
-
-    /// Adds what decides answers, and who leads. Reasons, expiry times and serials only appear in `explain`.
-    private mutating func add(_ election: ZoneContent.Election) {
-        add(UInt64(election.leads.count))
-        for lead in election.leads {
-            add(lead.stream)
-            add(lead.host.map { UInt64($0) } ?? .max)
-        }
-        add(UInt64(election.overrides.count))
-        for choice in election.overrides {
-            add(choice.stream)
-            add(choice.action == .pin ? 1 : 2, UInt64(choice.host))
         }
     }
 
