@@ -24,7 +24,7 @@ extension OverrideCommand {
             abstract: "Leave an entrypoint out of a stream's candidates.",
             discussion: """
                 Nodes stop using it for this stream, and another candidate takes over. It is refused if no candidate \
-                would be left, unless --force is given.
+                would be left, unless --force is given: bars of all candidates have no effect.
 
                 Example:
                   reflector override bar-entrypoint 'live/*' ep-bos --for 1h --why 'new kernel' \\
