@@ -95,8 +95,7 @@ struct HealthService: Sendable {
     var samples: [MetricSample] {
         get async {
             let handler = handler
-            guard let leads = await loop.query({ handler.value.leads }) else { return [] }
-            return leads.samples
+            return (await loop.query { handler.value.leadCounters } ?? LeadCounters()).samples
         }
     }
 

@@ -101,7 +101,7 @@ final class ProbeLoop: DatagramHandler {
 
     private static var seconds: UInt64 { UInt64(max(WallClock.seconds, 0)) }
 
-    var leads: LeadCounters { prober.leads.counters }
+    var leadCounters: LeadCounters { prober.leads.counters }
 
     var counters: [String: UInt64] {
         [
