@@ -82,8 +82,12 @@ extension ZoneView {
             hash = name.extend(hash, by: label)
             let next = name.find(label, hash: hash, in: names)
             guard next >= 0 else {
-                let wildcard = nodes[node].wildcard
-                return wildcard >= 0 ? .stored(node: Int(wildcard)) : .nameError
+                let wildcard = Int(nodes[node].wildcard)
+                guard wildcard >= 0 else { return .nameError }
+                let ingest = nodes[wildcard].ingest
+                // `ingest` in front of a stream's name, not in its place.
+                if ingest >= 0, label > 0, name.label(0, is: "ingest") { return .stored(node: Int(ingest)) }
+                return .stored(node: wildcard)
             }
             node = next
             if nodes[node].referral != 0 { return .delegated(node: node, isExact: label == 0) }

@@ -87,16 +87,33 @@ extension Responder {
         return ResponseCode.noError
     }
 
-    /// Looks up the name without its `explain` label.
+    /// Looks up the name without its `explain` label. If there is no such name, `news.live.explain` is short for
+    /// `news.live.streams.explain`.
     private mutating func locateExplained(_ zone: UnsafePointer<ZoneView>, labels: Int) -> NameLookup? {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WireName.lengthMax) { buffer in
+        let place = locateExplained(zone, labels: labels, inStreams: false)
+        guard case .nameError? = place else { return place }
+        return locateExplained(zone, labels: labels, inStreams: true) ?? place
+    }
+
+    private mutating func locateExplained(
+        _ zone: UnsafePointer<ZoneView>, labels: Int, inStreams: Bool
+    ) -> NameLookup? {
+        let label: StaticString = "streams"
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: WireName.lengthMax) { buffer in
             guard let start = buffer.baseAddress else { return nil }
-            let before = Int(name.offsets[labels - 1])
-            let after = name.length - zone.pointee.zoneLength
-            start.update(from: name.bytes, count: before)
-            (start + before).update(from: name.bytes + after, count: zone.pointee.zoneLength)
-            guard inner.load(start, start: 0, end: before + zone.pointee.zoneLength) else { return nil }
-            return zone.pointee.locate(inner, labels: labels - 1)
+            var count = Int(name.offsets[labels - 1])
+            let extra = inStreams ? label.utf8CodeUnitCount + 1 : 0
+            guard count + extra + zone.pointee.zoneLength <= WireName.lengthMax else { return nil }
+            start.update(from: name.bytes, count: count)
+            if inStreams {
+                start[count] = UInt8(label.utf8CodeUnitCount)
+                (start + count + 1).update(from: label.utf8Start, count: label.utf8CodeUnitCount)
+                count += extra
+            }
+            (start + count).update(
+                from: name.bytes + (name.length - zone.pointee.zoneLength), count: zone.pointee.zoneLength)
+            guard inner.load(start, start: 0, end: count + zone.pointee.zoneLength) else { return nil }
+            return zone.pointee.locate(inner, labels: labels - 1 + (inStreams ? 1 : 0))
         }
     }
 }

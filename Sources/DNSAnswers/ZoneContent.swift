@@ -150,9 +150,10 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     }
 
     public enum Ingest: Sendable, Equatable, Codable {
+        /// The encoder connects to an entrypoint.
         case push
-        /// `pull=URL pullers=N`.
-        case pull(url: String, pullers: Int)
+        /// `pull=URL`: an entrypoint fetches the stream.
+        case pull(url: String)
     }
 
     /// One `stream` line: an exact name, or a pattern whose last segment is `*`, which stands for one or more segments.
@@ -164,16 +165,29 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         /// Indices in `hosts`, best first.
         public var entrypoints: [Int]
         public var ingest: Ingest
+        /// `standby=`; nil for the default (`StreamPolicy`).
+        public var standby: StreamPolicy.Standby?
+        /// `pullers=`.
+        public var pullers: StreamPolicy.Pullers
+        /// `takeover` or `refuse`.
+        public var secondEncoder: StreamPolicy.SecondEncoder
+        /// `redirect`.
+        public var redirects: Bool
         public var source: SourceLine
         public init(
             segments: [String], isPattern: Bool, portset: StreamPortset, entrypoints: [Int], ingest: Ingest,
-            source: SourceLine
+            standby: StreamPolicy.Standby? = nil, pullers: StreamPolicy.Pullers = .one,
+            secondEncoder: StreamPolicy.SecondEncoder = .refuse, redirects: Bool = false, source: SourceLine
         ) {
             self.segments = segments
             self.isPattern = isPattern
             self.portset = portset
             self.entrypoints = entrypoints
             self.ingest = ingest
+            self.standby = standby
+            self.pullers = pullers
+            self.secondEncoder = secondEncoder
+            self.redirects = redirects
             self.source = source
         }
     }
@@ -182,10 +196,15 @@ public struct ZoneContent: Sendable, Equatable, Codable {
         public var portset: PortsetID
         public var port: UInt16
         public var ttl: UInt32
-        public init(portset: PortsetID = PortsetID(0), port: UInt16 = 4900, ttl: UInt32 = 20) {
+        /// The port of the SRV records at ingest names: where entrypoints accept HTTP push.
+        public var ingestPort: UInt16
+        public init(
+            portset: PortsetID = PortsetID(0), port: UInt16 = 4900, ttl: UInt32 = 20, ingestPort: UInt16 = 8000
+        ) {
             self.portset = portset
             self.port = port
             self.ttl = ttl
+            self.ingestPort = ingestPort
         }
     }
 
@@ -218,6 +237,8 @@ public struct ZoneContent: Sendable, Equatable, Codable {
     public var revocations: Revocations?
     /// Whether the health of members is known from probes.
     public var probing = Probing.off
+    /// Who leads the streams, and what operators decided about their candidates.
+    public var election = Election()
     /// Additional content of transfers, for resolvers that cache aliases of earlier generations; our own answers do not
     /// use it.
     public var outliving: Outliving?

@@ -1,6 +1,6 @@
 import ReflectorModel
 
-/// The stored names: those of the `.zone` file, entrypoints under `sets`, and streams.
+/// The stored names: those of the `.zone` file, entrypoints under `sets`, and nodes.
 extension ZoneImageBuilder {
     // MARK: The zone file
 
@@ -100,7 +100,7 @@ extension ZoneImageBuilder {
         return result
     }
 
-    // MARK: Entrypoints and streams
+    // MARK: Entrypoints and nodes
 
     /// Adds `{host}.sets` for every entrypoint: the reflectors of the root set regions, for all portsets of the streams
     /// that name `host` as an entrypoint.
@@ -142,36 +142,6 @@ extension ZoneImageBuilder {
         }
     }
 
-    /// Adds names such as `news.live.streams`: the entrypoints, best first (SRV), the portset and the ingest mode
-    /// (TXT). A pattern becomes a wildcard.
-    mutating func addStreams() {
-        let ttl = content.defaults.ttl
-        for stream in content.streams {
-            let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed() + ["streams"]
-            guard let name = WireName.bytes(of: labels.joined(separator: "."), suffix: zoneName),
-                let node = tree.node(name)
-            else { continue }
-            let targets = stream.entrypoints.indices.compactMap { order -> Target? in
-                let host = stream.entrypoints[order]
-                guard content.hosts.indices.contains(host) else { return nil }
-                return target(host, priority: UInt16(clamping: order), weight: 1, port: content.defaults.port)
-            }
-            let services = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
-            let ingest =
-                switch stream.ingest {
-                case .push: "ingest=push"
-                case .pull: "ingest=pull"
-                }
-            let strings = [stream.portset.text, ingest]
-            let text = arena.add {
-                $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: Self.textData(strings))
-            }
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.srv, rrset: services))
-            tree.nodes[node].sets.append(StoredSet(type: RecordType.txt, rrset: text))
-            explain(node, source: stream.source, more: [stream.portset.text])
-        }
-    }
-
     /// Adds `{host}.nodes`: a host's addresses and port (SRV), and its roles and regions (TXT), regardless of its
     /// health.
     mutating func addNodes() {
@@ -208,12 +178,14 @@ extension ZoneImageBuilder {
 
     /// Stores what `explain` reports about a stored name: the line that defines it. For a name of the zone file, that
     /// is the line of its first record.
-    private mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
+    mutating func explain(_ node: Int, source: ZoneContent.SourceLine, more: [String]) {
         guard tree.nodes[node].explanation == 0 else { return }
+        tree.nodes[node].explanation = explanation(source, more)
+    }
+
+    mutating func explanation(_ source: ZoneContent.SourceLine, _ more: [String]) -> UInt32 {
         let strings = ["rule=\(source)"] + more + ["serial=\(serial)"]
-        tree.nodes[node].explanation = arena.add {
-            $0.record(type: RecordType.txt, ttl: .fixed(0), data: Self.textData(strings))
-        }
+        return arena.add { $0.record(type: RecordType.txt, ttl: .fixed(0), data: Self.textData(strings)) }
     }
 
     mutating func layOutNodes() {
@@ -224,15 +196,12 @@ extension ZoneImageBuilder {
                     referral: node.referral, explanation: node.explanation, wildcard: node.wildcard))
             sets += node.sets
         }
-    }
-}
-
-extension ZoneContent.StreamPortset {
-    /// The text in TXT records: `portset=s4096` or `hash=0-4095`.
-    var text: String {
-        switch self {
-        case .fixed(let portset): "portset=\(portset)"
-        case .hashed(let range): "hash=\(range.lowerBound)-\(range.upperBound)"
+        for ingest in patternIngests {
+            nodes[ingest.wildcard].ingest = Int32(nodes.count)
+            nodes.append(
+                NameNode(
+                    firstSet: UInt32(sets.count), setCount: UInt32(ingest.sets.count), explanation: ingest.explanation))
+            sets += ingest.sets
         }
     }
 }

@@ -16,6 +16,8 @@ struct ZoneImageBuilder {
     var firstSetRRset: UInt32 = 0
     var firstRootRRset: UInt32 = 0
     var negative: UInt32 = 0
+    /// For wildcards of streams, what answers the ingest names that they match. These nodes have no name of their own.
+    var patternIngests: [(wildcard: Int, sets: [StoredSet], explanation: UInt32)] = []
 
     var names: [[UInt8]] { tree.names }
 
@@ -74,9 +76,17 @@ struct ZoneImageBuilder {
 
     /// Adds A, AAAA and SRV of a set of hosts.
     private mutating func addHostRRsets(of targets: [Target], ttl: RRsetWriter.TTL) {
+        addAddresses(of: targets, ttl: ttl)
+        _ = arena.add { $0.hosts(targets, ttl: ttl) }
+    }
+
+    /// Adds A and AAAA of hosts, in their order. Returns the first of the two RRsets, which is A.
+    @discardableResult
+    mutating func addAddresses(of targets: [Target], ttl: RRsetWriter.TTL) -> UInt32 {
         var addresses: [IPAddress] = []
         var seen: Set<IPAddress> = []
         for address in targets.flatMap(\.addresses) where seen.insert(address).inserted { addresses.append(address) }
+        let first = UInt32(arena.rrsets.count)
         for isV4 in [true, false] {
             _ = arena.add { writer in
                 for address in addresses where address.isV4 == isV4 {
@@ -84,7 +94,7 @@ struct ZoneImageBuilder {
                 }
             }
         }
-        _ = arena.add { $0.hosts(targets, ttl: ttl) }
+        return first
     }
 
     /// The hosts that are answered for set regions, as SRV targets.

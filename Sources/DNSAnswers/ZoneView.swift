@@ -11,6 +11,9 @@ struct NameNode: BitwiseCopyable {
     var explanation: UInt32 = 0
     /// Node of the wildcard directly below it, or -1.
     var wildcard: Int32 = -1
+    /// For the wildcard of a stream pattern: the node that answers a name that it matches and that begins with
+    /// `ingest`, or -1.
+    var ingest: Int32 = -1
 }
 
 /// One RRset of a node.

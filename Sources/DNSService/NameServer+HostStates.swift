@@ -44,6 +44,47 @@ extension NameServer {
     }
 }
 
+/// Overrides of streams' entrypoints.
+extension NameServer {
+    /// Sets an override of one candidate of a stream for `seconds`; answers reflect it within a second, and it ends by
+    /// itself.
+    ///
+    /// - Parameters:
+    ///   - host: name of the candidate.
+    ///   - stream: name of a stream, or a pattern exactly as a `stream` line has it, such as `live/*`.
+    ///   - zone: zone name without the final dot.
+    ///   - name: of the operator who sets it; shown in answers, status and log.
+    ///   - isForced: sets it even if a stream would have no candidate left.
+    public func overrideEntrypoint(
+        _ action: EntrypointOverride.Action, _ host: String, of stream: String, zone: String, seconds: Int64,
+        reason: String, by name: String, isForced: Bool = false
+    ) async throws(OverrideRefused) -> EntrypointOverride {
+        let zone = zone.lowercased()
+        guard let files = await keeper.files.first(where: { $0.zone == zone }) else {
+            throw OverrideRefused(description: "\(OverrideTable.Refusal.unknownZone(zone))")
+        }
+        do {
+            return try await overrideRegistry.put(
+                action, host, of: stream, zone: files, seconds: seconds, reason: reason, by: name,
+                isForced: isForced, at: WallClock.seconds)
+        } catch {
+            throw OverrideRefused(description: "\(error)")
+        }
+    }
+
+    /// Ends the overrides of a stream before they expire, on behalf of the operator `name`: those of `host`, or all of them
+    /// if it is nil.
+    public func clearEntrypointOverrides(
+        of stream: String, host: String? = nil, zone: String, by name: String
+    ) async throws(OverrideRefused) -> [EntrypointOverride] {
+        do {
+            return try await overrideRegistry.clear(stream: stream, host: host, zone: zone.lowercased(), by: name)
+        } catch {
+            throw OverrideRefused(description: "\(error)")
+        }
+    }
+}
+
 extension NameServer.Status {
     /// A set reflector in a set region.
     public struct Host: Codable, Sendable, Equatable {
@@ -55,6 +96,36 @@ extension NameServer.Status {
         public var health: String
         /// Weight in its SRV record; nil while the host is left out.
         public var weight: Int?
+    }
+
+    /// A stream that another candidate than the first leads, or that nobody leads.
+    public struct Lead: Codable, Sendable, Equatable {
+        public var zone: String
+        public var stream: String
+        /// Host name of the entrypoint that leads it; nil if nobody does.
+        public var host: String?
+        /// Serial of the generation in which this began.
+        public var serial: UInt32
+    }
+
+    /// An operator's override of a stream's candidate that is in force.
+    public struct EntrypointOverride: Codable, Sendable, Equatable {
+        public var zone: String
+        /// Name of a stream, or the pattern of a `stream` line.
+        public var stream: String
+        /// The candidate.
+        public var host: String
+        public var action: ZoneContent.Election.Choice.Action
+        public var reason: String
+        /// Expiry time in seconds since 1970.
+        public var until: Int64
+        /// Name of the operator who set it.
+        public var by: String
+
+        init(_ entry: DNSService.EntrypointOverride) {
+            (zone, stream, host, action) = (entry.zone, entry.stream, entry.host, entry.action)
+            (reason, until, by) = (entry.reason, entry.until, entry.by)
+        }
     }
 
     /// An operator's override that is in force.

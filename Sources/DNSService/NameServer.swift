@@ -81,8 +81,12 @@ public final class NameServer: Sendable {
         public var probing: String
         /// The states of the set reflectors.
         public var hosts: [Host]
-        /// Overrides in force.
+        /// Overrides of hosts and sites in force.
         public var overrides: [Override]
+        /// Overrides of streams' entrypoints in force.
+        public var entrypointOverrides: [EntrypointOverride] = []
+        /// Streams that another candidate than the first leads, or that nobody leads.
+        public var leads: [Lead] = []
         /// The last transfer of each zone to each secondary.
         public var secondaries: [Secondary] = []
     }
@@ -346,6 +350,11 @@ public final class NameServer: Sendable {
         get async {
             var samples = await status.samples(unixTime: WallClock.seconds) + transferLog.samples
             if let listeners = await running.listeners { samples += await listeners.samples }
+            if let health = await running.health {
+                samples += await health.samples
+            } else {
+                samples += LeadCounters().samples
+            }
             return samples
         }
     }

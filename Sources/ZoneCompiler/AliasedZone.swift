@@ -4,7 +4,8 @@ import ReflectorModel
 
 /// One generation of a zone in aliased form (design §4): `s{P} DNAME {class}.maps` for each class of identically mapped
 /// portsets, `n{k}.r{R}.{class}.maps CNAME {set}.parents`, `sets.{class}.maps CNAME {union}.maps`, and hosts at
-/// `{set}.parents` and `{union}.maps`. Its memory depends on the number of rules and classes; `records` generates the
+/// `{set}.parents` and `{union}.maps`. Streams have the same names as in our own answers, except that a wildcard also
+/// answers the ingest names of its streams (`StreamAnswer.Kind.ingestOfPattern`). Its memory depends on the number of rules and classes; `records` generates the
 /// records one by one, in the same order for all generations. Master files and transfers are both made from it.
 public final class AliasedZone: Sendable {
     /// Maximum number of records.
@@ -117,12 +118,12 @@ private struct ZoneListing {
                 .parents, owner: WireName.joined(set.name, below: parents),
                 set.records.map { RecordData(type: $0.type, data: $0.data) })
         }
-        let streams = WireName.joined("streams", below: zoneName)
-        for stream in content.streams {
-            let labels = (stream.isPattern ? ["*"] : []) + stream.segments.reversed()
-            add(
-                .streams, owner: WireName.joined(labels.joined(separator: "."), below: streams),
-                ExportedRecord.stream(content, stream))
+        content.forEachStreamAnswer { answer in
+            let owner = WireName.joined(answer.labels.joined(separator: "."), below: zoneName)
+            guard answer.kind != .ingestOfPattern, owner.count <= WireName.lengthMax else { return }
+            for (record, ttl) in ExportedRecord.stream(content, answer) {
+                add(.streams, owner: owner, [record], ttl: ttl)
+            }
         }
         let nodes = WireName.joined("nodes", below: zoneName)
         for entry in content.nodeEntries {
@@ -152,12 +153,13 @@ private struct ZoneListing {
     }
 
     private mutating func add(
-        _ section: ZoneRecord.Section, owner: [UInt8], _ records: [RecordData], major: UInt64 = 0
+        _ section: ZoneRecord.Section, owner: [UInt8], _ records: [RecordData], major: UInt64 = 0, ttl: UInt32? = nil
     ) {
         let sortKey = ZoneRecord.SortKey(section: section, major: major)
         for record in records {
             sections[section, default: []].append(
-                ZoneRecord(sortKey, owner: owner, type: record.type, ttl: content.defaults.ttl, data: record.data))
+                ZoneRecord(
+                    sortKey, owner: owner, type: record.type, ttl: ttl ?? content.defaults.ttl, data: record.data))
         }
     }
 

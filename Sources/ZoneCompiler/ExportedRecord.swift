@@ -40,13 +40,6 @@ enum ExportedRecord {
         .text(["set=\(ZoneContent.Rule.none)", "cause=zone"]),
     ]
 
-    private static func portset(_ portset: ZoneContent.StreamPortset) -> String {
-        switch portset {
-        case .fixed(let id): "portset=\(id)"
-        case .hashed(let range): "hash=\(range.lowerBound)-\(range.upperBound)"
-        }
-    }
-
     /// SRV and TXT of a host's roles.
     static func node(_ content: ZoneContent, _ entry: ZoneContent.NodeEntry) -> [RecordData] {
         let target = WireName.joined(content.hosts[entry.host].name, below: content.wireName)
@@ -56,15 +49,33 @@ enum ExportedRecord {
         ]
     }
 
-    /// SRV of the candidates in order, and TXT, for a stream line.
-    static func stream(_ content: ZoneContent, _ stream: ZoneContent.StreamRule) -> [RecordData] {
+    /// The records of a stream's name, sorted, with their TTLs in seconds.
+    static func stream(_ content: ZoneContent, _ answer: StreamAnswer) -> [(record: RecordData, ttl: UInt32)] {
+        var result: [(record: RecordData, ttl: UInt32)] = []
+        if answer.hasAddresses {
+            // Two hosts may share an address.
+            let addresses = sortedUnique(
+                answer.ingestOrder.flatMap { content.hosts[$0].addresses.map { RecordData.address($0) } })
+            result += addresses.map { ($0, content.ingestTTL) }
+        }
+        let ttl = content.defaults.ttl
+        guard answer.hasText else {
+            let services = services(content, inOrder: answer.ingestOrder, port: content.defaults.ingestPort)
+            return result + services.map { ($0, content.ingestTTL) }
+        }
+        result.append((.text(content.streamText(content.streams[answer.rule], answer.candidates)), ttl))
+        let services = services(content, inOrder: answer.candidates.hosts, port: content.defaults.port)
+        return result + services.map { ($0, ttl) }
+    }
+
+    /// SRV records whose priorities give the order of the hosts.
+    private static func services(_ content: ZoneContent, inOrder hosts: [Int], port: UInt16) -> [RecordData] {
         let zone = content.wireName
-        let candidates = stream.entrypoints.enumerated().map { order, host in
-            RecordData.service(
-                priority: UInt16(clamping: order), weight: 1, port: content.defaults.port,
+        return hosts.enumerated().map { order, host in
+            .service(
+                priority: UInt16(clamping: order), weight: 1, port: port,
                 target: WireName.joined(content.hosts[host].name, below: zone))
         }
-        return candidates + [.text([portset(stream.portset), stream.ingest == .push ? "ingest=push" : "ingest=pull"])]
     }
 }
 

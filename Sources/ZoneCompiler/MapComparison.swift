@@ -185,8 +185,3 @@ struct StreamCounts {
         return (high - low, patterns.filter { $0.range.overlaps(range) }.map(\.name))
     }
 }
-
-extension ZoneContent.StreamRule {
-    /// The name as in the file: `live/news` or `live/*`.
-    public var name: String { (segments + (isPattern ? ["*"] : [])).joined(separator: "/") }
-}

@@ -49,7 +49,7 @@ extension SidecarReader {
 
     private mutating func readDefault(_ line: SidecarLine, _ problems: inout ProblemList) {
         surplus(line, allowed: 0, &problems)
-        let options = OptionTable(line, known: ["portset", "port", "ttl"], &problems)
+        let options = OptionTable(line, known: ["portset", "port", "ttl", "ingest"], &problems)
         if let word = options["portset"], let id = SidecarValues.portset(word, &problems) {
             content.defaults.portset = id
         }
@@ -58,6 +58,9 @@ extension SidecarReader {
         }
         if let word = options["ttl"], let ttl = SidecarValues.integer(word, 0...Self.ttlMax, "TTL", &problems) {
             content.defaults.ttl = UInt32(ttl)
+        }
+        if let word = options["ingest"], let port = SidecarValues.integer(word, 1...65_535, "port", &problems) {
+            content.defaults.ingestPort = UInt16(port)
         }
     }
 

@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// The `.streams` sidecar: each stream's name, portset and candidate entrypoints, and whether it is pushed or pulled
-/// (design §3).
+/// The `.streams` sidecar: each stream's name, portset and candidate entrypoints, and how these share the work (design
+/// §3).
 extension SidecarReader {
     /// Maximum number of `stream` lines.
     static let streamsMax = 200_000
@@ -37,9 +37,9 @@ extension SidecarReader {
     private mutating func readStream(
         _ line: SidecarLine, _ source: ZoneContent.SourceLine, _ problems: inout ProblemList
     ) -> ZoneContent.StreamRule? {
-        let options = OptionTable(line, known: ["entrypoints", "pull", "pullers"], &problems)
+        let options = OptionTable(line, known: ["entrypoints"] + StreamOptions.keys, &problems)
         let entrypoints = readEntrypoints(line, options["entrypoints"], source, &problems)
-        let ingest = readIngest(line, options, entrypoints: max(entrypoints.count, 1), &problems)
+        let policy = StreamOptions.read(line, options, entrypoints: entrypoints.count, &problems)
         guard line.words.count >= 2 else {
             problems.error(
                 line.end, "stream line cut short; write 'stream live/news s4096 entrypoints=HOST,HOST push'")
@@ -47,10 +47,11 @@ extension SidecarReader {
         }
         let name = readName(line.words[0], &problems)
         let portset = readPortset(line.words[1], &problems)
-        guard let name, let portset, let ingest, !entrypoints.isEmpty else { return nil }
+        guard let name, let portset, let policy, let ingest = policy.ingest, !entrypoints.isEmpty else { return nil }
         return ZoneContent.StreamRule(
             segments: name.segments, isPattern: name.isPattern, portset: portset, entrypoints: entrypoints,
-            ingest: ingest, source: source)
+            ingest: ingest, standby: policy.standby, pullers: policy.pullers, secondEncoder: policy.secondEncoder,
+            redirects: policy.redirects, source: source)
     }
 
     private func readName(
@@ -69,9 +70,16 @@ extension SidecarReader {
             }
             segments = name.segments.map(String.init)
         }
-        // A label takes its own bytes and one length byte. "streams", "*" and the root together take 8 + 2 + 1 = 11
-        // (`apex` counts the root again).
-        let length = segments.reduce(11) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
+        if let word = word.split("/").first(where: { $0.text == StreamName.ingestLabel }) {
+            problems.error(
+                word,
+                "'ingest' can't be a segment of a stream's name: ingest.NAME.streams is where the encoder of NAME "
+                    + "pushes; choose another word, such as 'in'")
+            return nil
+        }
+        // A label takes its own bytes and one length byte. "ingest", "streams" and the root together take 7 + 8 + 1 =
+        // 16 ("*" is shorter than "ingest"; `apex` counts the root again).
+        let length = segments.reduce(16) { $0 + $1.utf8.count + 1 } + zoneFile.apex.count
         guard length <= 255 else {
             problems.error(word, "stream name makes a DNS name over 255 bytes in this zone; shorten it")
             return nil
@@ -123,59 +131,5 @@ extension SidecarReader {
             result.append(number)
         }
         return result
-    }
-
-    /// Reads `push`, or `pull=URL` with an optional `pullers=N`.
-    private func readIngest(
-        _ line: SidecarLine, _ options: OptionTable, entrypoints: Int, _ problems: inout ProblemList
-    ) -> ZoneContent.Ingest? {
-        let modes = line.words.dropFirst(2)
-        let push = modes.first { $0.text == "push" }
-        if let other = modes.first(where: { $0.text != "push" }) {
-            problems.error(other, "'\(other.text.prefix(40))' is not known here; write push or pull=URL")
-        } else if modes.count > 1, let second = modes.last {
-            problems.error(second, "'push' twice; keep one")
-        }
-        if let pullers = options["pullers"], options["pull"] == nil {
-            problems.error(pullers, "pullers= goes with pull=URL only; remove it")
-        }
-        guard let url = options["pull"] else {
-            if push != nil { return .push }
-            if line.words.count == 2 {
-                problems.error(line.end, "stream has neither push nor pull; add push or pull=URL")
-            }
-            return nil
-        }
-        if let push {
-            problems.error(push, "push and pull= on one line; keep one")
-            return nil
-        }
-        guard isPullable(url, &problems) else { return nil }
-        var pullers = 1
-        if let word = options["pullers"] {
-            guard let value = SidecarValues.integer(word, 1...entrypoints, "count of pullers", &problems) else {
-                return nil
-            }
-            pullers = value
-        }
-        return .pull(url: url.text, pullers: pullers)
-    }
-
-    private func isPullable(_ url: Word, _ problems: inout ProblemList) -> Bool {
-        let text = url.text.lowercased()
-        guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else {
-            problems.error(url, "'\(url.text.prefix(80))' is not an http:// or https:// address")
-            return false
-        }
-        let authority = text.dropFirst(scheme.utf8.count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard !authority.isEmpty else {
-            problems.error(url, "address without a host; write http://HOST/PATH")
-            return false
-        }
-        if authority.contains("@") {
-            problems.error(url, "a password in an address does not belong in these files; put it in the key file")
-            return false
-        }
-        return true
     }
 }

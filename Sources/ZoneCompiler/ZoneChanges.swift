@@ -54,7 +54,7 @@ enum ZoneChanges {
     private static func defaults(_ content: ZoneContent) -> [(key: String, value: String)] {
         [
             ("portset", "\(content.defaults.portset)"), ("port", "\(content.defaults.port)"),
-            ("ttl", "\(content.defaults.ttl)"),
+            ("ttl", "\(content.defaults.ttl)"), ("ingest", "\(content.defaults.ingestPort)"),
         ]
     }
 
@@ -89,12 +89,7 @@ enum ZoneChanges {
             case .fixed(let id): "\(id)"
             case .hashed(let range): "hash(\(range.lowerBound)-\(range.upperBound))"
             }
-        let ingest =
-            switch stream.ingest {
-            case .push: "push"
-            case .pull(let url, let pullers): "pull=\(url) pullers=\(pullers)"
-            }
         let hosts = stream.entrypoints.map { content.hosts[$0].name }.joined(separator: ",")
-        return "\(portset) entrypoints=\(hosts) \(ingest)"
+        return "\(portset) entrypoints=\(hosts) \(stream.options)"
     }
 }

@@ -31,9 +31,17 @@ public struct ZoneExplanation: Sendable, Equatable, Codable {
     public var reasons: [String] = []
 
     /// Explains a name. If there is only one zone, the name may be relative to it. An `explain` label just below the
-    /// zone is ignored.
+    /// zone is ignored. A stream may have its own name, as in the files: `live/news`.
     public static func explain(_ name: String, in contents: [ZoneContent]) -> ZoneExplanation {
         var name = name.lowercased()
+        if name.contains("/") {
+            name = (name.split(separator: "/").reversed() + ["streams"]).joined(separator: ".")
+            // Of several zones, the one that has the stream.
+            if contents.count > 1 {
+                let all = contents.map { Explainer($0).explain(name) }
+                if let found = all.first(where: { $0.outcome == .answer }) { return found }
+            }
+        }
         if name.hasSuffix(".") { name.removeLast() }
         let inside = contents.filter { name == $0.zone || name.hasSuffix("." + $0.zone) }
         if let content = inside.max(by: { $0.zone.utf8.count < $1.zone.utf8.count }) {
@@ -54,7 +62,8 @@ private struct Explainer {
 
     func explain(_ relative: String) -> ZoneExplanation {
         var labels = relative.split(separator: ".", omittingEmptySubsequences: true).map(String.init)
-        if labels.last == "explain", labels.count > 1 { labels.removeLast() }
+        let wantsReason = labels.last == "explain" && labels.count > 1
+        if wantsReason { labels.removeLast() }
         let name = (labels + [content.zone]).joined(separator: ".")
         var result = ZoneExplanation(name: name, outcome: .noSuchName)
         switch labels.last.map({ ($0, labels.count) }) {
@@ -70,6 +79,11 @@ private struct Explainer {
         case (let last, _)? where PortsetID(label: last) != nil || RegionID(label: last) != nil:
             mapped(labels, &result)
         default: written(labels, &result)
+        }
+        // `news.live.explain` is short for `news.live.streams.explain`.
+        if wantsReason, result.outcome == .noSuchName, labels.last != "streams" {
+            let stream = explain((labels + ["streams"]).joined(separator: "."))
+            if stream.outcome == .answer { return stream }
         }
         return result
     }
@@ -206,42 +220,81 @@ private struct Explainer {
         result.reasons = ExportedRecord.services(content, sets: roots).map(flat)
     }
 
-    /// Explains a stream name: its exact line wins, or else the pattern at its closest encloser (RFC 4592 §3.3.1).
+    /// Explains a stream's name: its exact line wins, or else the pattern at its closest encloser (RFC 4592 §3.3.1).
     private func stream(_ segments: [String], _ result: inout ZoneExplanation) {
-        if let exact = content.streams.first(where: { !$0.isPattern && $0.segments == segments }) {
-            let shadowed = content.streams.filter { $0.isPattern && segments.starts(with: $0.segments) }
-            result.lines = shadowed.map { streamLine($0, wins: false) } + [streamLine(exact, wins: true)]
-            return answer(exact, &result)
+        if segments.last == StreamName.ingestLabel { return ingest(Array(segments.dropLast()), &result) }
+        let matching = content.streams.filter { $0.isPattern && segments.starts(with: $0.segments) }
+            .sorted { $0.segments.count < $1.segments.count }
+        let isOfPattern = segments.last == "*"
+        let plain = isOfPattern ? Array(segments.dropLast()) : segments
+        if let exact = content.streams.firstIndex(where: { $0.isPattern == isOfPattern && $0.segments == plain }) {
+            let shadowed = matching.filter { $0 != content.streams[exact] }
+            result.lines =
+                shadowed.map { streamLine($0, wins: false) } + [streamLine(content.streams[exact], wins: true)]
+            return answer(content.streamAnswers(plain, rule: exact, isPattern: isOfPattern).first, &result)
         }
         if content.streams.contains(where: { $0.segments.starts(with: segments) }) {
             result.outcome = .noData
             result.reasons = ["names below it answer"]
             return
         }
-        for length in stride(from: segments.count - 1, through: 0, by: -1) {
-            let prefix = Array(segments[..<length])
-            guard content.streams.contains(where: { $0.segments.starts(with: prefix) }) else { continue }
-            let matching = content.streams.filter { $0.isPattern && prefix.starts(with: $0.segments) }
-                .sorted { $0.segments.count < $1.segments.count }
-            guard let pattern = matching.last, pattern.segments == prefix else {
-                result.lines = matching.map { streamLine($0, wins: false) }
-                let at = prefix.isEmpty ? "streams" : prefix.joined(separator: "/")
-                result.reasons = ["no line for it, and no pattern at '\(at)', the closest name that exists (RFC 4592)"]
-                return
-            }
-            result.lines = matching.map { streamLine($0, wins: $0 == pattern) }
-            answer(pattern, &result)
-            if case .hashed(let range) = pattern.portset, let name = StreamName(segments.joined(separator: "/")) {
-                result.reasons.append("the hash of its name puts it in \(name.portset(hashedInto: range))")
-            }
+        guard let match = StreamIndex(content.streams).match(segments) else {
+            let above = matching.last { $0.segments.count < segments.count }
+            result.lines = (above.map { _ in matching } ?? []).map { streamLine($0, wins: false) }
+            result.reasons = [above == nil ? "no stream line" : hidden(segments)]
             return
         }
-        result.reasons = ["no stream line"]
+        let pattern = content.streams[match.rule]
+        result.lines = matching.map { streamLine($0, wins: $0 == pattern) }
+        answer(content.streamAnswers(segments, rule: match.rule, isPattern: false).first, &result)
+        if case .hashed(let range) = pattern.portset, let name = StreamName(segments.joined(separator: "/")) {
+            result.reasons.append("the hash of its name puts it in \(name.portset(hashedInto: range))")
+        }
     }
 
-    private func answer(_ stream: ZoneContent.StreamRule, _ result: inout ZoneExplanation) {
+    /// Why no pattern answers a stream although its name matches one.
+    private func hidden(_ segments: [String]) -> String {
+        let prefixes = (0..<segments.count).reversed().map { Array(segments[..<$0]) }
+        let closest = prefixes.first { prefix in content.streams.contains { $0.segments.starts(with: prefix) } } ?? []
+        let at = closest.isEmpty ? "streams" : closest.joined(separator: "/")
+        return "no line for it, and no pattern at '\(at)', the closest name that exists (RFC 4592)"
+    }
+
+    /// Explains the name where a stream's encoder pushes.
+    private func ingest(_ segments: [String], _ result: inout ZoneExplanation) {
+        guard let match = StreamIndex(content.streams).match(segments) else {
+            result.reasons = ["no stream line for '\(segments.joined(separator: "/"))'"]
+            return
+        }
+        let rule = content.streams[match.rule]
+        result.lines = [streamLine(rule, wins: true)]
+        let answers = content.streamAnswers(segments, rule: match.rule, isPattern: false)
+        guard let ingest = answers.first(where: { $0.kind == .ingest }) else {
+            guard match.patternDepth == nil else { return answer(answers.first, &result) }
+            result.reasons = ["entrypoints pull this stream: no encoder pushes it"]
+            return
+        }
+        answer(ingest, &result)
+        if match.patternDepth != nil {
+            result.reasons.append(
+                "by a pattern: a secondary answers SRV like the pattern itself, A and AAAA as here, unless the stream "
+                    + "has another leader than its first candidate or an override")
+        }
+    }
+
+    private func answer(_ answer: StreamAnswer?, _ result: inout ZoneExplanation) {
+        guard let answer else { return }
         result.outcome = .answer
-        result.reasons = ExportedRecord.stream(content, stream).map(flat)
+        result.reasons = ExportedRecord.stream(content, answer).map { flat($0.record) }
+        result.reasons += content.candidatesText(answer.candidates, answer.lead, serial: content.serial)
+        if content.election == ZoneContent.Election() {
+            result.reasons.append(
+                "from the files alone: the running name server knows who leads (TXT \(explainName(answer)))")
+        }
+    }
+
+    private func explainName(_ answer: StreamAnswer) -> String {
+        (answer.labels + ["explain", content.zone]).joined(separator: ".")
     }
 
     // MARK: The zone file

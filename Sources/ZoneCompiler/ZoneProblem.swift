@@ -73,15 +73,18 @@ struct ProblemList {
     private mutating func add(_ severity: ZoneProblem.Severity, _ line: Int, _ column: Int, _ message: () -> String) {
         // Warnings must not displace the reason for a refusal: there is always room for one error.
         guard problems.count < Self.countMax || severity == .error && !hasErrors else {
+            if severity == .error { errorCount += 1 }
             dropped += 1
             return
         }
-        if severity == .error { hasErrors = true }
+        if severity == .error { errorCount += 1 }
         problems.append(
             ZoneProblem(severity: severity, file: file, line: line, column: column, message: message()))
     }
 
-    private(set) var hasErrors = false
+    /// Number of errors, including those that are not kept.
+    private(set) var errorCount = 0
+    private var hasErrors: Bool { errorCount > 0 }
 
     /// All problems that were kept, followed by one that reports how many were dropped, if any were.
     func finished() -> [ZoneProblem] {

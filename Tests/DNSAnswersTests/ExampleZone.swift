@@ -46,7 +46,7 @@ enum ExampleZone {
                 ingest: .push, source: .init(file: "example.net.streams", line: 1)),
             .init(
                 segments: ["live"], isPattern: true, portset: .hashed(0...4_095), entrypoints: [5],
-                ingest: .pull(url: "http://encoder.example/x.ts", pullers: 1),
+                ingest: .pull(url: "http://encoder.example/x.ts"),
                 source: .init(file: "example.net.streams", line: 2)),
         ]
         return content

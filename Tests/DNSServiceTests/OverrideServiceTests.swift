@@ -109,6 +109,47 @@ struct OverrideServiceTests {
         }
     }
 
+    @Test("Entrypoints are pinned, barred and cleared by the same signed requests and roles")
+    func entrypoints() async throws {
+        let files = [
+            "example.net.zone": ElectionZone.zone, "example.net.portsets": ElectionZone.portsets,
+            "example.net.streams": ElectionZone.streams,
+        ]
+        try await ServedDirectory.serve("127.44.2.8", files: files) { served async throws in
+            let folder = try TemporaryFolder()
+            defer { folder.remove() }
+            let operators = try Operators()
+            let service = OverrideService(
+                server: served.server, identity: try operators.identity("ns1", .nameServer, in: folder.path),
+                endpoint: "192.0.2.1:4980", logger: LogLines().logger)
+
+            func answer(_ name: String, _ action: OverrideRequest.Action, _ host: String?) async throws -> String {
+                let body = OverrideRequest(
+                    to: "192.0.2.1:4980", action: action, subject: "live/news", host: host, zone: "example.net",
+                    seconds: 60, reason: "test", isForced: false, issued: WallClock.seconds
+                ).body
+                let signature = try #require(operators.signers[name]).signature(of: body)
+                let answer = try #require(await service.answer(body, signature: signature))
+                return try #require(OverrideReply(body: answer.body)).text
+            }
+
+            #expect(try await answer("wall", .pinEntrypoint, "ep-nyc").contains("role `view`"))
+            #expect(
+                try await answer("night", .pinEntrypoint, "ep-nyc") == "pin-entrypoint ep-nyc of live/news for 60 s")
+            #expect(
+                try await answer("night", .barEntrypoint, "ep-bos") == "bar-entrypoint ep-bos of live/news for 60 s")
+            let entry = try await served.wait { await served.server.status.entrypointOverrides.count == 2 }
+            #expect(entry != nil)
+            #expect(await served.server.status.entrypointOverrides.allSatisfy { $0.by == "night" })
+            #expect(try await answer("night", .pinEntrypoint, "a-1").contains("not a candidate of live/news"))
+            #expect(try await answer("night", .pinEntrypoint, nil).contains("not a candidate of live/news"))
+            #expect(
+                try await answer("night", .clearEntrypoint, nil)
+                    == "pin-entrypoint ep-nyc of live/news, bar-entrypoint ep-bos of live/news ended")
+            #expect(try await answer("night", .clearEntrypoint, nil).contains("there is no override of live/news"))
+        }
+    }
+
     @Test("A reply counts only from the name server that was asked, and only for its request")
     func replies() throws {
         let folder = try TemporaryFolder()

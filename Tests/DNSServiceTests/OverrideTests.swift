@@ -112,6 +112,58 @@ struct OverrideTests {
         }
     }
 
+    private static let election = [
+        "example.net.zone": ElectionZone.zone, "example.net.portsets": ElectionZone.portsets,
+        "example.net.streams": ElectionZone.streams,
+    ]
+
+    @Test("A pinned entrypoint is the first candidate within a second, for the given time; status names the operator")
+    func entrypoint() async throws {
+        try await ServedDirectory.serve("127.44.2.7", files: Self.election) { served async throws in
+            let name = "news.live.streams.example.net"
+            func candidates() throws -> [String] {
+                try served.client.ask(name, 33).answers.compactMap(\.service).sorted { $0.priority < $1.priority }
+                    .map { String($0.target.prefix { $0 != "." }) }
+            }
+            #expect(try candidates() == ["ep-bos", "ep-nyc", "ep-lon"])
+            let before = try served.serial()
+            _ = try await served.server.overrideEntrypoint(
+                .pin, "ep-lon", of: "live/news", zone: "example.net", seconds: 3, reason: "uplink", by: "alice")
+            _ = try await served.server.overrideEntrypoint(
+                .bar, "ep-nyc", of: "live/news", zone: "example.net", seconds: 60, reason: "kernel", by: "bob")
+            let took = try await served.wait { try candidates() == ["ep-lon", "ep-bos"] }
+            #expect(try #require(took) < .seconds(2))
+            #expect(ZoneSerial.isAfter(try served.serial(), before))
+            let text = try served.client.ask(name, 16).answers.first?.strings ?? []
+            #expect(text.contains("pin=ep-lon") && text.contains("barred=ep-nyc"), "\(text)")
+            let status = try served.client.ask("_status.example.net", 16).answers.first?.strings ?? []
+            #expect(
+                status.contains {
+                    $0.hasPrefix("override=pin-entrypoint ep-lon of live/news in example.net until ")
+                        && $0.hasSuffix("by alice: uplink")
+                }, "\(status)")
+            // Status follows when every loop answers.
+            let shown = try await served.wait {
+                await served.server.status.entrypointOverrides.map(\.by) == ["alice", "bob"]
+            }
+            #expect(shown != nil)
+            let ended = try await served.wait(.seconds(20)) { try candidates() == ["ep-bos", "ep-lon"] }
+            #expect(ended != nil)
+            let cleared = try await served.server.clearEntrypointOverrides(
+                of: "live/news", zone: "example.net", by: "alice")
+            #expect(cleared.map(\.host) == ["ep-nyc"])
+            let again = try await served.wait { try candidates() == ["ep-bos", "ep-nyc", "ep-lon"] }
+            #expect(again != nil)
+            await #expect(throws: NameServer.OverrideRefused.self) {
+                try await served.server.overrideEntrypoint(
+                    .pin, "a-1", of: "live/news", zone: "example.net", seconds: 3, reason: "", by: "alice")
+            }
+            await #expect(throws: NameServer.OverrideRefused.self) {
+                try await served.server.clearEntrypointOverrides(of: "live/news", zone: "example.net", by: "alice")
+            }
+        }
+    }
+
     @Test("A second edit right after the first is answered within a second too")
     func twoEdits() async throws {
         try await ServedDirectory.serve("127.44.2.5") { served async throws in

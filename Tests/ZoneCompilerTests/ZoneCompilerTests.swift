@@ -19,7 +19,7 @@ struct ZoneCompilerTests {
         #expect(content.rules.map(\.ttl) == [20, 20, 5, 20])
         #expect(content.rules[3].regions == .setRegion(2))
         #expect(content.rules[2].source == .init(file: "reflector.net.portsets", line: 9))
-        #expect(content.streams[1].ingest == .pull(url: "http://encoder.example/sport.ts", pullers: 1))
+        #expect(content.streams[1].ingest == .pull(url: "http://encoder.example/sport.ts"))
         #expect(content.streams[2].isPattern)
         #expect(content.streams[2].portset == .hashed(0...4095))
         let sjc = try #require(content.hosts.first { $0.name == "sjc-1" })

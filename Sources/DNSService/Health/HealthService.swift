@@ -21,7 +21,7 @@ struct HealthService: Sendable {
     /// - Parameters:
     ///   - identity: of this name server.
     ///   - zone: the identity's zone, with the set reflectors to probe; nil if it is not served.
-    ///   - changed: called on every change of the targets' states.
+    ///   - changed: called on every change of the targets' states or of the leads that they report.
     init(
         identity: IdentityFolder, zone: ZoneContent?, logger: Logger,
         changed: @escaping @Sendable (ProberReport) -> Void
@@ -43,10 +43,11 @@ struct HealthService: Sendable {
         let (completed, complete) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let handler = ProbeLoop(
             loop: loop, identity: identity, crypto: crypto, seed: seed.next(), sockets: sockets, logger: logger
-        ) { report, isComplete in
-            Self.log(report, logger)
-            changed(report)
-            if isComplete { complete.finish() }
+        ) { change in
+            if change.isHealthChanged { Self.log(change.report, logger) }
+            if change.areLeadsChanged { Self.log(change.report.leads, logger) }
+            changed(change.report)
+            if change.isComplete { complete.finish() }
         }
         self.loop = loop
         self.completed = completed
@@ -70,9 +71,10 @@ struct HealthService: Sendable {
         let handler = handler
         let targets = zone?.probeTargets ?? []
         let revocations = zone?.revocationData.flatMap { try? RevocationRecords.list(in: $0) }
+        let files = zone.map { StreamWitnesses($0) }
         loop.execute {
             handler.value.replace(revocations)
-            handler.value.setTargets(targets)
+            handler.value.setTargets(targets, files)
         }
     }
 
@@ -89,7 +91,28 @@ struct HealthService: Sendable {
         }
     }
 
+    /// Metrics of the leads that set reflectors report.
+    var samples: [MetricSample] {
+        get async {
+            let handler = handler
+            return (await loop.query { handler.value.leadCounters } ?? LeadCounters()).samples
+        }
+    }
+
     func stop() { loop.stop() }
+
+    private static func log(_ leads: LeadReport, _ logger: Logger) {
+        let named = leads.leads.prefix(loggedLeadsMax).map { "\($0.stream)=\($0.host ?? "nobody")" }
+        logger.notice(
+            "leads",
+            metadata: [
+                "streams": "\(leads.leads.count)", "orphaned": "\(leads.orphaned)",
+                "first": "\(named.joined(separator: ","))",
+            ])
+    }
+
+    /// Number of leads that a log line names.
+    private static let loggedLeadsMax = 5
 
     private static func log(_ report: ProberReport, _ logger: Logger) {
         let dead = report.health.filter { $0.value == .dead }.map(\.key.name).sorted()

@@ -1,12 +1,13 @@
 import DNSAnswers
 import ReflectorModel
 
-/// Host states that are not in the files: content = files + overrides + health.
+/// What is not in the files: content = files + overrides + health + leads.
 struct HostStates: Sendable, Equatable {
     var probing = ZoneContent.Probing.off
     /// A target without an entry is unprobed.
     var health: [ProbeTarget: ZoneContent.Health] = [:]
-    var overrides: [HostOverride] = []
+    var overrides = Overrides()
+    var leads = LeadReport()
 
     /// The files' content with every host's current state.
     func applied(to files: ZoneContent) -> ZoneContent {
@@ -23,7 +24,7 @@ struct HostStates: Sendable, Equatable {
             }
         }
         content.letDrainedStandAside()
-        return content
+        return content.electing(leads, overrides.entrypoints)
     }
 
     /// The strings that describe these states in the answer for `_status`.
@@ -34,16 +35,23 @@ struct HostStates: Sendable, Equatable {
             ("lossy", health.values.count { if case .lossy = $0 { true } else { false } }),
         ]
         let text = counts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
-        return ["health=\(probing)\(text)"]
-            + overrides.map {
-                "override=\($0.override.action.rawValue) \($0.subject) in \($0.zone) until \(UTCTime.text($0.override.until)) "
-                    + "by \($0.override.by): \($0.override.reason)"
+        return ["health=\(probing)\(text)"] + leads.notes
+            + overrides.hosts.map {
+                Self.note("\($0.override.action.rawValue) \($0.subject)", $0.zone, $0.override.until, $0.override.by)
+                    + $0.override.reason
             }
+            + overrides.entrypoints.map {
+                Self.note($0.decision, $0.zone, $0.until, $0.by) + $0.reason
+            }
+    }
+
+    private static func note(_ decision: String, _ zone: String, _ until: Int64, _ operatorName: String) -> String {
+        "override=\(decision) in \(zone) until \(UTCTime.text(until)) by \(operatorName): "
     }
 
     /// A host's own override takes precedence over its site's.
     private func override(of host: String, site: String, zone: String) -> ZoneContent.Override? {
-        let own = overrides.filter { $0.zone == zone }
+        let own = overrides.hosts.filter { $0.zone == zone }
         return (own.first { $0.subject == .host(host) } ?? own.first { $0.subject == .site(site) })?.override
     }
 }
@@ -53,6 +61,7 @@ extension ZoneContent {
     var withoutHostStates: ZoneContent {
         var content = self
         content.probing = .off
+        content.election = ZoneContent.Election()
         content.outliving = nil
         for set in content.setRegions.indices {
             content.setRegions[set].cause = "zone"

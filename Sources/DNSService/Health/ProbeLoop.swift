@@ -6,6 +6,15 @@ import PacketSealing
 import ReflectorModel
 import RelayWire
 
+/// A change of what a prober knows.
+struct Publication: Sendable {
+    var report: ProberReport
+    var isHealthChanged: Bool
+    var areLeadsChanged: Bool
+    /// Every target has a first result.
+    var isComplete: Bool
+}
+
 /// The thin shell around a `Prober`: a socket for each address family, a timer, and a thread for them.
 final class ProbeLoop: DatagramHandler {
     private let loop: DatagramLoop
@@ -13,8 +22,9 @@ final class ProbeLoop: DatagramHandler {
     private let crypto: LibcryptoPacketCrypto
     private let logger: Logger
     private let sockets: [DatagramSocket]
-    private let published: @Sendable (ProberReport, _ isComplete: Bool) -> Void
+    private let published: @Sendable (Publication) -> Void
     private var publishedRevision: UInt64?
+    private var publishedLeads: UInt64 = 0
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
     private static let batchMax = 64
@@ -22,7 +32,7 @@ final class ProbeLoop: DatagramHandler {
     init(
         loop: DatagramLoop, identity: IdentityFolder, crypto: LibcryptoPacketCrypto, seed: UInt64,
         sockets: [DatagramSocket], logger: Logger,
-        published: @escaping @Sendable (ProberReport, Bool) -> Void
+        published: @escaping @Sendable (Publication) -> Void
     ) {
         self.loop = loop
         self.crypto = crypto
@@ -60,12 +70,22 @@ final class ProbeLoop: DatagramHandler {
             logger.warning(
                 "set reflector can't be probed", metadata: ["name": "\(target.name)", "cause": "\(problem)"])
         }
-        guard prober.monitor.revision != publishedRevision else { return }
-        publishedRevision = prober.monitor.revision
-        published(prober.monitor.report, prober.monitor.isComplete)
+        let isHealthChanged = prober.monitor.revision != publishedRevision
+        let areLeadsChanged = prober.leads.revision != publishedLeads
+        guard isHealthChanged || areLeadsChanged else { return }
+        (publishedRevision, publishedLeads) = (prober.monitor.revision, prober.leads.revision)
+        var report = prober.monitor.report
+        report.leads = prober.leads.report
+        published(
+            Publication(
+                report: report, isHealthChanged: isHealthChanged, areLeadsChanged: areLeadsChanged,
+                isComplete: prober.monitor.isComplete))
     }
 
-    func setTargets(_ targets: [ProbeTarget]) { prober.setTargets(targets, at: loop.now) }
+    func setTargets(_ targets: [ProbeTarget], _ files: StreamWitnesses?) {
+        prober.replace(files)
+        prober.setTargets(targets, at: loop.now)
+    }
 
     func replace(_ identity: IdentityFolder) {
         prober.replace(identity.credential, authorities: identity.authorities)
@@ -81,6 +101,8 @@ final class ProbeLoop: DatagramHandler {
 
     private static var seconds: UInt64 { UInt64(max(WallClock.seconds, 0)) }
 
+    var leadCounters: LeadCounters { prober.leads.counters }
+
     var counters: [String: UInt64] {
         [
             "probes_sent": prober.counters.sent, "probes_answered": prober.counters.answered,
@@ -89,6 +111,7 @@ final class ProbeLoop: DatagramHandler {
             "probe_targets_left_out": prober.counters.targetsLeftOut, "probe_freezes": prober.monitor.freezes,
             "probe_links_opened": prober.counters.linksOpened, "probe_links_refused": prober.counters.refused,
             "probe_targets_distrusted": prober.counters.distrusted,
+            "leads_refused": prober.leads.counters.refused, "leads_dropped": prober.leads.counters.dropped,
         ]
     }
 

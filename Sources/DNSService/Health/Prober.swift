@@ -3,8 +3,8 @@ import ReflectorModel
 import RelayWire
 
 /// Checks every set reflector once per round over a link of the relay protocol. A state machine without socket or clock:
-/// it takes datagrams and times, and produces datagrams and a `HealthMonitor`. The owner, one event loop, calls
-/// `handleTimeout` at `nextTimeout`.
+/// it takes datagrams and times, and produces datagrams, a `HealthMonitor` and a `LeadTable`. The owner, one event loop,
+/// calls `handleTimeout` at `nextTimeout`.
 ///
 /// ```
 /// round ─▶ first try: Probe on the open link ─▶ ProbeReport: answered
@@ -58,6 +58,7 @@ final class Prober<Crypto: IdentityCrypto> {
     private static var latenessMax: TimeSpan { .milliseconds(50) }
 
     private(set) var monitor = HealthMonitor()
+    private(set) var leads = LeadTable()
     private(set) var counters = ProberCounters()
     private let configuration: ProberConfiguration
     private var identity: ProbeIdentity<Crypto>
@@ -105,6 +106,9 @@ final class Prober<Crypto: IdentityCrypto> {
         monitor.replace(targets, at: now)
         handleTimeout(at: now)
     }
+
+    /// The files now have these streams and set reflectors; nil if the zone is no longer served.
+    func replace(_ files: StreamWitnesses?) { leads.replace(files) }
 
     /// The name server has a new certificate or other operators. Links open again, each in its next round.
     func replace(_ credential: NodeCredential<Crypto>, authorities: CertificateAuthorities) {
@@ -161,6 +165,7 @@ final class Prober<Crypto: IdentityCrypto> {
             courses[target] = course
             wake(at: wakeUp(of: course, at: now))
         }
+        leads.update(isFrozen: monitor.isFrozen, at: now)
     }
 
     private func advance(_ course: inout Course, of target: ProbeTarget, at now: MonotonicInstant) {
@@ -297,6 +302,8 @@ final class Prober<Crypto: IdentityCrypto> {
         course.tries = []
         monitor.noteLoss(target) { $0.take(report, at: now) }
         monitor.round(target, isAnswered: true, at: now)
+        leads.take(report.leads, from: target.node, at: now)
+        leads.update(isFrozen: monitor.isFrozen, at: now)
         return true
     }
 

@@ -134,7 +134,14 @@ extension NameServer.Status {
                 name: "reflector_probing_frozen", value: probing.hasPrefix("frozen") ? 1 : 0, kind: .gauge,
                 help: "1 while the prober is in panic mode and all hosts keep their state, otherwise 0."),
             MetricSample(
-                name: "reflector_overrides", value: Double(overrides.count), kind: .gauge, help: "Overrides in force."),
+                name: "reflector_overrides", value: Double(overrides.count + entrypointOverrides.count), kind: .gauge,
+                help: "Overrides in force."),
+            MetricSample(
+                name: "reflector_stream_leads", value: Double(leads.count { $0.host != nil }), kind: .gauge,
+                help: "Streams that another candidate than the first leads."),
+            MetricSample(
+                name: "reflector_streams_orphaned", value: Double(leads.count { $0.host == nil }), kind: .gauge,
+                help: "Streams that nobody leads."),
         ]
     }
 }

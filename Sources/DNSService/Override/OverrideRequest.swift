@@ -10,19 +10,27 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
         case pin
         /// Ends the override of the subject.
         case clear
+        /// The candidate `host` comes first for the stream that is the subject.
+        case pinEntrypoint = "pin-entrypoint"
+        /// The candidate `host` is left out for the stream that is the subject.
+        case barEntrypoint = "bar-entrypoint"
+        /// Ends the overrides of the stream that is the subject: those of `host`, or all without one.
+        case clearEntrypoint = "clear-entrypoint"
     }
 
     /// The ops endpoint that it is sent to, as ADDRESS:PORT, so that a request to one server is invalid on another.
     public var to: String
     public var action: Action
-    /// A host of a set region, or a site.
+    /// A host of a set region, or a site; for entrypoints, a stream or the pattern of a `stream` line.
     public var subject: String
+    /// A candidate entrypoint of the stream; nil for other subjects.
+    public var host: String?
     /// Zone name without the final dot.
     public var zone: String
     /// Duration of the override.
     public var seconds: Int64
     public var reason: String
-    /// Applies even if cells of the map would have no parent left.
+    /// Applies even if cells of the map would have no parent left, or a stream no candidate.
     public var isForced: Bool
     /// When the request was made, in seconds since 1970.
     public var issued: Int64
@@ -30,12 +38,13 @@ public struct OverrideRequest: Codable, Sendable, Equatable {
     public var nonce: String
 
     public init(
-        to: String, action: Action, subject: String, zone: String, seconds: Int64, reason: String, isForced: Bool,
-        issued: Int64
+        to: String, action: Action, subject: String, host: String? = nil, zone: String, seconds: Int64,
+        reason: String, isForced: Bool, issued: Int64
     ) {
         self.to = to
         self.action = action
         self.subject = subject
+        self.host = host
         self.zone = zone
         self.seconds = seconds
         self.reason = reason

@@ -69,14 +69,38 @@ public actor OverrideService {
             throw NameServer.OverrideRefused(
                 description: "this name server's identity is of the zone \(own): its operators decide about no other")
         }
-        guard let action = ZoneContent.Override.Action(rawValue: request.action.rawValue) else {
+        switch request.action {
+        case .drain: return try await set(.drain, request, by: name)
+        case .depool: return try await set(.depool, request, by: name)
+        case .pin: return try await set(.pin, request, by: name)
+        case .clear:
             let entry = try await server.clearOverride(of: request.subject, zone: request.zone, by: name)
             return "\(entry.override.action.rawValue) of \(entry.subject) ended"
+        case .pinEntrypoint: return try await setEntrypoint(.pin, request, by: name)
+        case .barEntrypoint: return try await setEntrypoint(.bar, request, by: name)
+        case .clearEntrypoint:
+            let entries = try await server.clearEntrypointOverrides(
+                of: request.subject, host: request.host, zone: request.zone, by: name)
+            return entries.map(\.decision).joined(separator: ", ") + " ended"
         }
+    }
+
+    private func set(
+        _ action: ZoneContent.Override.Action, _ request: OverrideRequest, by name: String
+    ) async throws(NameServer.OverrideRefused) -> String {
         let entry = try await server.override(
             action, request.subject, zone: request.zone, seconds: request.seconds, reason: request.reason, by: name,
             isForced: request.isForced)
         return "\(action.rawValue) of \(entry.subject) for \(request.seconds) s"
+    }
+
+    private func setEntrypoint(
+        _ action: EntrypointOverride.Action, _ request: OverrideRequest, by name: String
+    ) async throws(NameServer.OverrideRefused) -> String {
+        let entry = try await server.overrideEntrypoint(
+            action, request.host ?? "", of: request.subject, zone: request.zone, seconds: request.seconds,
+            reason: request.reason, by: name, isForced: request.isForced)
+        return "\(entry.decision) for \(request.seconds) s"
     }
 
     private func note(_ refusal: RequestAuthenticator.Refusal) {

@@ -8,11 +8,9 @@ struct OverrideStore {
 
     /// The stored overrides. Lines that can't be read are left out: an override must not prevent a name server from
     /// starting.
-    func load() -> [HostOverride] {
-        (file.text(lengthMax: Self.lengthMax) ?? "").split(separator: "\n").compactMap { HostOverride(line: $0) }
-    }
+    func load() -> Overrides { Overrides(lines: (file.text(lengthMax: Self.lengthMax) ?? "").split(separator: "\n")) }
 
-    func save(_ entries: [HostOverride]) throws(SerialStore.Failure) {
-        try file.replace(entries.map { $0.line + "\n" }.joined())
+    func save(_ entries: Overrides) throws(SerialStore.Failure) {
+        try file.replace(entries.lines.map { $0 + "\n" }.joined())
     }
 }

@@ -1,8 +1,8 @@
 import DNSAnswers
 import ReflectorModel
 
-/// A 128-bit fingerprint of a zone's content and of its set regions' answers, the same in every process (`FixedHash`).
-/// Line numbers are left out: a new comment changes no answer and raises no serial.
+/// A 128-bit fingerprint of a zone's files, of its set regions' answers and of its election, the same in every process
+/// (`FixedHash`). Line numbers are left out: a new comment changes no answer and raises no serial.
 struct ContentDigest: Equatable, CustomStringConvertible {
     private var first: UInt64 = 0x243f_6a88_85a3_08d3
     private var second: UInt64 = 0x1319_8a2e_0370_7344
@@ -10,6 +10,7 @@ struct ContentDigest: Equatable, CustomStringConvertible {
     init(_ content: ZoneContent) {
         add(content.zone)
         add(UInt64(content.defaults.portset.rawValue), UInt64(content.defaults.port), UInt64(content.defaults.ttl))
+        add(UInt64(content.defaults.ingestPort))
         add(UInt64(content.records.count))
         for record in content.records {
             add(record.owner)
@@ -47,6 +48,20 @@ struct ContentDigest: Equatable, CustomStringConvertible {
         }
     }
 
+    /// Adds what decides answers, and who leads. Reasons, expiry times and serials only appear in `explain`.
+    mutating func add(_ election: ZoneContent.Election) {
+        add(UInt64(election.leads.count))
+        for lead in election.leads {
+            add(lead.stream)
+            add(lead.host.map { UInt64($0) } ?? .max)
+        }
+        add(UInt64(election.overrides.count))
+        for choice in election.overrides {
+            add(choice.stream)
+            add(choice.action == .pin ? 1 : 2, UInt64(choice.host))
+        }
+    }
+
     var description: String { NodeID(first).description + NodeID(second).description }
 
     private mutating func addRules(_ rules: [ZoneContent.Rule]) {
@@ -76,10 +91,13 @@ struct ContentDigest: Equatable, CustomStringConvertible {
             for host in stream.entrypoints { add(UInt64(host)) }
             switch stream.ingest {
             case .push: add(1)
-            case .pull(let url, let pullers):
-                add(2, UInt64(pullers))
+            case .pull(let url):
+                add(2)
                 add(url)
             }
+            let policy = stream.policy.text
+            add(UInt64(policy.count))
+            for text in policy { add(text) }
         }
     }
 

@@ -8,7 +8,7 @@ final class PendingChanges: Sendable {
         var areFilesChanged = false
         /// New health states, if any.
         var health: ProberReport?
-        var overrides: [HostOverride]?
+        var overrides: Overrides?
 
         var isEmpty: Bool { !areFilesChanged && health == nil && overrides == nil }
     }
@@ -22,7 +22,7 @@ final class PendingChanges: Sendable {
 
     func filesChanged() { note { $0.areFilesChanged = true } }
     func healthChanged(_ report: ProberReport) { note { $0.health = report } }
-    func overridesChanged(_ overrides: [HostOverride]) { note { $0.overrides = overrides } }
+    func overridesChanged(_ overrides: Overrides) { note { $0.overrides = overrides } }
 
     /// Returns and clears all pending changes.
     func take() -> Batch {
@@ -44,7 +44,9 @@ extension HostStates {
     /// These states, updated by `batch`.
     func updated(by batch: PendingChanges.Batch) -> HostStates {
         var result = self
-        if let report = batch.health { (result.probing, result.health) = (report.probing, report.health) }
+        if let report = batch.health {
+            (result.probing, result.health, result.leads) = (report.probing, report.health, report.leads)
+        }
         if let overrides = batch.overrides { result.overrides = overrides }
         return result
     }

@@ -6,7 +6,7 @@ import ZoneCompiler
 struct ServedZone {
     /// As compiled from the files, without host states.
     let files: ZoneContent
-    /// Files, overrides and health, and the last change of each set region's answer.
+    /// Files, overrides, health and leads, and the last change of each set region's answer and of each lead.
     let content: ZoneContent
     /// Serial and fingerprint.
     let entry: SerialStore.Entry
@@ -46,6 +46,7 @@ struct ServedZone {
         let fileDigest = if let before, isSameFiles { before.digest } else { ContentDigest(files) }
         var whole = fileDigest
         whole.add(sets)
+        whole.add(content.election)
         let last = before?.entry ?? kept
         var serial = last?.serial ?? 0
         var highest = last?.serial
@@ -81,6 +82,7 @@ struct ServedZone {
             content.setRegions[number].cause = sets[number].cause
             content.setRegions[number].changedSerial = sets[number].serial
         }
+        content.election.stamp(serial, after: before?.content.election)
         self.files = files
         self.content = content
         digest = fileDigest
@@ -96,6 +98,15 @@ struct ServedZone {
         }
     }
 
+    /// Every stream that its first candidate does not lead.
+    var leadStatus: [NameServer.Status.Lead] {
+        content.election.leads.map { lead in
+            NameServer.Status.Lead(
+                zone: content.zone, stream: lead.stream, host: lead.host.map { content.hosts[$0].name },
+                serial: lead.changedSerial)
+        }
+    }
+
     /// Every set reflector, once for each of its set regions.
     var hostStatus: [NameServer.Status.Host] {
         content.setRegions.flatMap { region in
@@ -106,6 +117,17 @@ struct ServedZone {
                     zone: content.zone, set: region.name, name: content.hosts[member.host].name, port: member.port,
                     health: member.health.description, weight: answered.map { Int($0.weight) })
             }
+        }
+    }
+}
+
+extension ZoneContent.Election {
+    /// Gives each lead the serial of the generation in which it began.
+    fileprivate mutating func stamp(_ serial: UInt32, after before: ZoneContent.Election?) {
+        let known = Dictionary((before?.leads ?? []).map { ($0.stream, $0) }) { first, _ in first }
+        for index in leads.indices {
+            let old = known[leads[index].stream]
+            leads[index].changedSerial = old?.host == leads[index].host ? old?.changedSerial ?? serial : serial
         }
     }
 }

@@ -357,6 +357,8 @@ actor ZoneKeeper {
             },
             servedSince: servedSince, generation: generation, refusals: refusals, problems: problems,
             probing: hostStates.probing.description, hosts: served.flatMap(\.hostStatus),
-            overrides: hostStates.overrides.map { NameServer.Status.Override($0) })
+            overrides: hostStates.overrides.hosts.map { NameServer.Status.Override($0) },
+            entrypointOverrides: hostStates.overrides.entrypoints.map { NameServer.Status.EntrypointOverride($0) },
+            leads: served.flatMap(\.leadStatus))
     }
 }

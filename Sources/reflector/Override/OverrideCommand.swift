@@ -5,7 +5,7 @@ import DNSService
 struct OverrideCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "override",
-        abstract: "Remove set reflectors from the answers, or keep them there, for a limited time.",
+        abstract: "Remove set reflectors or entrypoints from the answers, or prefer them, for a limited time.",
         discussion: """
             An override goes to every name server of the zone and takes effect within a second. The servers keep it in \
             their --state beside the zone files (never in them), and it expires. A SITE means all hosts of the set \
@@ -18,6 +18,11 @@ struct OverrideCommand: ParsableCommand {
             A set region whose hosts are all drained is left out if every map line that names it has another parent in \
             service. A depool is refused if cells of the map would have no parent left, unless --force is given.
 
+            Of a stream's candidate entrypoints (entrypoints= of its line), the first that can leads the stream:
+
+              pin-entrypoint  this one comes first
+              bar-entrypoint  this one is left out
+
             Requests are signed with the key in your operator folder. A name server accepts those of operators whose \
             role in its `operators` file is override or admin, and shows their name with the override. It signs its \
             answer, so you know that the right server gave it.
@@ -28,8 +33,13 @@ struct OverrideCommand: ParsableCommand {
                   --operator operator
               reflector override depool us-east --for 2h --why 'flood' \\
                   --operator operator --server 192.0.2.1:4980
+              reflector override pin-entrypoint live/news ep-nyc --for 2h --why 'uplink of ep-bos' \\
+                  --operator operator
             """,
-        subcommands: [Drain.self, Depool.self, Pin.self, Clear.self, List.self])
+        subcommands: [
+            Drain.self, Depool.self, Pin.self, Clear.self, PinEntrypoint.self, BarEntrypoint.self,
+            ClearEntrypoint.self, List.self,
+        ])
 
     struct Drain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -85,6 +85,17 @@ struct OverrideServers: ParsableArguments {
         struct Entry: Encodable {
             var server: String
             var overrides: [NameServer.Status.Override]
+            var entrypointOverrides: [NameServer.Status.EntrypointOverride]
+
+            /// One sentence for each.
+            var lines: [String] {
+                overrides.map { Self.line($0.text, $0.until) }
+                    + entrypointOverrides.map { Self.line($0.text, $0.until) }
+            }
+
+            private static func line(_ text: String, _ until: Int64) -> String {
+                "\(text), until \(UTCTime.text(until)) (\(max(until - WallTime.seconds, 0)) s left)"
+            }
         }
         var entries: [Entry] = []
         var failures = 0
@@ -93,7 +104,9 @@ struct OverrideServers: ParsableArguments {
             do throws(OpsClient.Failure) {
                 let status = try await OpsClient().status(NameServer.Status.self, of: target)
                 entries.append(
-                    Entry(server: "\(target)", overrides: status.overrides.filter { $0.zone == targets.zone }))
+                    Entry(
+                        server: "\(target)", overrides: status.overrides.filter { $0.zone == targets.zone },
+                        entrypointOverrides: status.entrypointOverrides.filter { $0.zone == targets.zone }))
             } catch {
                 StandardError.print("\(target): \(error)")
                 failures += 1
@@ -103,11 +116,8 @@ struct OverrideServers: ParsableArguments {
             try JSONOutput.print(entries)
         } else {
             for entry in entries {
-                for override in entry.overrides {
-                    let left = max(override.until - WallTime.seconds, 0)
-                    print("\(entry.server): \(override.text), until \(UTCTime.text(override.until)) (\(left) s left)")
-                }
-                if entry.overrides.isEmpty { print("\(entry.server): none") }
+                for line in entry.lines { print("\(entry.server): \(line)") }
+                if entry.lines.isEmpty { print("\(entry.server): none") }
             }
         }
         if failures > 0 { throw ExitCode(1) }
@@ -117,4 +127,9 @@ struct OverrideServers: ParsableArguments {
 extension NameServer.Status.Override {
     /// `drain nyc-1 by alice: new kernel`.
     var text: String { "\(action.rawValue) \(isSite ? "site " : "")\(subject) by \(by): \(reason)" }
+}
+
+extension NameServer.Status.EntrypointOverride {
+    /// `pin-entrypoint ep-nyc of live/news by alice: new kernel`.
+    var text: String { "\(action.rawValue)-entrypoint \(host) of \(stream) by \(by): \(reason)" }
 }

@@ -41,7 +41,13 @@ extension NameServer.Status {
         let dead = hosts.count { $0.health == "dead" }
         var text = "name server: serves " + (zones.isEmpty ? "nothing" : zones)
         if dead > 0 { text += ", \(dead) of \(hosts.count) hosts dead" }
-        if !overrides.isEmpty { text += ", " + Figures.count(overrides.count, "override", "overrides") }
+        let decided = overrides.count + entrypointOverrides.count
+        if decided > 0 { text += ", " + Figures.count(decided, "override", "overrides") }
+        let orphaned = leads.count { $0.host == nil }
+        if leads.count > orphaned {
+            text += ", " + Figures.count(leads.count - orphaned, "stream", "streams") + " led by a backup"
+        }
+        if orphaned > 0 { text += ", " + Figures.count(orphaned, "stream", "streams") + " led by nobody" }
         if !problems.isEmpty { text += ", refused the files: " + Figures.count(problems.count, "problem", "problems") }
         return text
     }

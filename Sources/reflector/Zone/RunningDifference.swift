@@ -5,7 +5,8 @@ import LocalNetwork
 import OpsEndpoint
 import ReflectorModel
 
-/// Differences between the answers of a running name server and the files: overrides, health, and a refused generation.
+/// Differences between the answers of a running name server and the files: overrides, health, leads, and a refused
+/// generation.
 struct RunningDifference: Encodable {
     var server: String
     /// One sentence for each difference.
@@ -51,6 +52,8 @@ struct RunningDifference: Encodable {
         var lines = status.problems.isEmpty ? [] : ["the server refused the files: \(status.problems.count) problems"]
         if status.probing.hasPrefix("frozen") { lines.append("probing is \(status.probing)") }
         lines += status.overrides.map { "override \($0.text), until \(UTCTime.text($0.until))" }
+        lines += status.entrypointOverrides.map { "override \($0.text), until \(UTCTime.text($0.until))" }
+        lines += status.leads.map { "\($0.stream): \($0.host.map { "led by \($0)" } ?? "led by nobody")" }
         for content in contents {
             for region in content.setRegions {
                 let weight = Int(ZoneContent.weight(capacity: region.capacity))

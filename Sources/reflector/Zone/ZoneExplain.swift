@@ -15,7 +15,8 @@ struct ZoneExplain: AsyncParsableCommand {
               n1.r1283            the same for the default portset
               sets.s4096          the root set reflectors of a portset
               ep-bos.sets         where an entrypoint announces
-              news.live.streams   stream live/news
+              live/news           a stream: its candidates (the name news.live.streams)
+              ingest.news.live.streams   where its encoder pushes
               nyc-1               anything in the .zone file
 
             Exit status: 0 the name answers, 1 it does not (NXDOMAIN, NODATA), 2 wrong usage or errors.
