@@ -16,7 +16,7 @@ final class GenerationArchive: Sendable {
     static let bytesMax = 64 << 20
 
     private static let suffix = ".generation"
-    private static let form = "reflector-generation-1"
+    private static let form = "reflector-generation-2"
 
     /// A generation that is kept.
     private struct Entry {
