@@ -43,6 +43,8 @@ final class Bench: NetworkScenario {
     private(set) var limits: [Int] = []
     /// The reasons that edges have reported for unavailable streams.
     private(set) var unavailable: [UnavailableReason] = []
+    /// Whether each node pulls each stream, as it last asked.
+    private(set) var pulls: [String: Bool] = [:]
     /// The look-ups of all nodes so far.
     private(set) var questions: [ReflectorName] = []
     /// May replace the zone's answer to the node at an endpoint; nil keeps the zone's answer.
@@ -144,7 +146,8 @@ final class Bench: NetworkScenario {
         case .alarm(let alarm): alarms.append(alarm)
         case .limitPayload(_, let bytes): limits.append(bytes)
         case .unavailable(_, let reason): unavailable.append(reason)
-        case .lookUp, .remember, .pull: break
+        case .pull(let stream, let isWanted): pulls["\(node.name) \(stream)"] = isWanted
+        case .lookUp, .remember: break
         }
     }
 
