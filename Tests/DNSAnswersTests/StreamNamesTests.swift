@@ -59,7 +59,8 @@ struct StreamNamesTests {
     @Test("The leader comes first at the ingest name; the candidates keep their order")
     func leaderFirst() throws {
         let exchange = try exchange { $0.election.leads = [lead("live/news", 5)] }
-        #expect(try exchange.ask("ingest.news.live.streams.example.net").addresses == [[127, 0, 0, 6], [127, 0, 0, 5]])
+        #expect(
+            try exchange.ask("ingest.news.live.streams.example.net").addresses == [[127, 0, 0, 6], [127, 0, 0, 5]])
         let services = try exchange.ask("ingest.news.live.streams.example.net", 33)
         #expect(targets(services) == ["ep-b", "ep-a"] && priorities(services) == [0, 1])
         #expect(targets(try exchange.ask("news.live.streams.example.net", 33)) == ["ep-a", "ep-b"])

@@ -49,16 +49,19 @@ struct StreamNamesTests {
 
     private func content() -> ZoneContent {
         var content = ExampleZone.content(
-            streams: Self.streams, zone: ExampleZone.zone.replacing("ep-nyc A", with: "ep-nyc AAAA 2001:db8::7\nep-nyc A"))
+            streams: Self.streams,
+            zone: ExampleZone.zone.replacing("ep-nyc A", with: "ep-nyc AAAA 2001:db8::7\nep-nyc A"))
         content.election.leads = ["live/a/b", "live/news", "live/x"].map {
             .init(stream: $0, host: host("ep-bos", content), changedSerial: 6)
         }
-        content.election.overrides = [("live/news", "ep-nyc", .pin), ("live/q", "ep-nyc", .bar), ("film/f", "ep-nyc", .bar)]
-            .map { (stream: String, name: String, action: ZoneContent.Election.Choice.Action) in
-                .init(
-                    stream: stream, host: host(name, content) ?? 0, action: action, reason: "r", until: 1_800_000_000,
-                    by: "alice")
-            }
+        content.election.overrides = [
+            ("live/news", "ep-nyc", .pin), ("live/q", "ep-nyc", .bar), ("film/f", "ep-nyc", .bar),
+        ]
+        .map { (stream: String, name: String, action: ZoneContent.Election.Choice.Action) in
+            .init(
+                stream: stream, host: host(name, content) ?? 0, action: action, reason: "r", until: 1_800_000_000,
+                by: "alice")
+        }
         return content
     }
 
@@ -76,7 +79,8 @@ struct StreamNamesTests {
         let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_535, alignment: 8)
         defer { reply.deallocate() }
         let streams = [
-            "news.live", "sport.live", "x.live", "b.a.live", "a.live", "q.live", "f.film", "z.film", "z.live", "z.z.live",
+            "news.live", "sport.live", "x.live", "b.a.live", "a.live", "q.live", "f.film", "z.film", "z.live",
+            "z.z.live",
             "z.x.live", "z.b.a.live", "z.a.live", "z.news.live", "live", "film", "other",
         ]
         for stream in streams {
