@@ -3,7 +3,7 @@ import ReflectorModel
 /// One name of a stream and its records. The name server, the export and `explain` all take them from here.
 package struct StreamAnswer {
     package enum Kind: Equatable {
-        /// `news.live.streams`: SRV and TXT.
+        /// `news.live.streams`: SRV and TXT; and A and AAAA if a pattern answers the stream, as at the wildcard.
         case candidates
         /// `*.live.streams`: like `candidates`. The wildcard also answers for the ingest names of its streams, so it
         /// has their addresses.
@@ -26,8 +26,14 @@ package struct StreamAnswer {
     /// Indices in `hosts` in the order of the addresses, and of the SRV records of an ingest name.
     package var ingestOrder: [Int]
 
+    /// True if the line is a pattern.
+    package var isOfPattern: Bool
+
     package var hasAddresses: Bool { !ingestOrder.isEmpty }
-    package var hasText: Bool { kind == .candidates || kind == .pattern }
+    package var isIngest: Bool { kind == .ingest || kind == .ingestOfPattern }
+    /// An ingest name has the TXT of its stream only if a pattern answers the stream: other name servers answer it from
+    /// the wildcard, which has one.
+    package var hasText: Bool { !isIngest || isOfPattern }
 }
 
 extension ZoneContent {
@@ -76,10 +82,12 @@ extension ZoneContent {
         _ labels: [String], _ rule: Int, isPattern: Bool, _ choices: [Election.Choice], _ lead: Election.Lead?
     ) -> [StreamAnswer] {
         let candidates = candidates(of: streams[rule], choices: choices)
-        let order = streams[rule].ingest == .push ? ingestOrder(candidates, lead) : []
+        let isPush = streams[rule].ingest == .push
+        let order = isPush ? ingestOrder(candidates, lead) : []
         let answer = StreamAnswer(
             kind: isPattern ? .pattern : .candidates, labels: labels, rule: rule, candidates: candidates, lead: lead,
-            ingestOrder: isPattern ? order : [])
+            ingestOrder: isPush && streams[rule].isPattern ? candidates.hosts : [],
+            isOfPattern: streams[rule].isPattern)
         guard !order.isEmpty else { return [answer] }
         var ingest = answer
         ingest.kind = isPattern ? .ingestOfPattern : .ingest

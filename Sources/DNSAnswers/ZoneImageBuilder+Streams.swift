@@ -33,14 +33,14 @@ extension ZoneImageBuilder {
         }
         let ttl = content.defaults.ttl
         let services: UInt32
-        if answer.hasText {
+        if answer.isIngest {
+            services = ingestServices(answer.ingestOrder, &shared)
+        } else {
             let targets = targets(answer.candidates.hosts, port: content.defaults.port)
             services = arena.add { $0.services(targets, ttl: .fixed(ttl)) }
-        } else {
-            services = ingestServices(answer.ingestOrder, &shared)
         }
         sets.append(StoredSet(type: RecordType.srv, rrset: services))
-        if answer.hasText || answer.kind == .ingestOfPattern {
+        if answer.hasText {
             let text = Self.textData(content.streamText(rule, answer.candidates))
             let rrset = arena.add { $0.record(type: RecordType.txt, ttl: .fixed(ttl), data: text) }
             sets.append(StoredSet(type: RecordType.txt, rrset: rrset))

@@ -49,7 +49,7 @@ enum ExportedRecord {
         ]
     }
 
-    /// The records of a stream's name, sorted, with their TTLs in seconds.
+    /// The records of a stream's name with their TTLs in seconds.
     static func stream(_ content: ZoneContent, _ answer: StreamAnswer) -> [(record: RecordData, ttl: UInt32)] {
         var result: [(record: RecordData, ttl: UInt32)] = []
         if answer.hasAddresses {
@@ -59,13 +59,17 @@ enum ExportedRecord {
             result += addresses.map { ($0, content.ingestTTL) }
         }
         let ttl = content.defaults.ttl
-        guard answer.hasText else {
-            let services = services(content, inOrder: answer.ingestOrder, port: content.defaults.ingestPort)
-            return result + services.map { ($0, content.ingestTTL) }
+        if answer.hasText {
+            result.append((.text(content.streamText(content.streams[answer.rule], answer.candidates)), ttl))
         }
-        result.append((.text(content.streamText(content.streams[answer.rule], answer.candidates)), ttl))
-        let services = services(content, inOrder: answer.candidates.hosts, port: content.defaults.port)
-        return result + services.map { ($0, ttl) }
+        if answer.isIngest {
+            result += services(content, inOrder: answer.ingestOrder, port: content.defaults.ingestPort)
+                .map { ($0, content.ingestTTL) }
+        } else {
+            result += services(content, inOrder: answer.candidates.hosts, port: content.defaults.port)
+                .map { ($0, ttl) }
+        }
+        return result
     }
 
     /// SRV records whose priorities give the order of the hosts.

@@ -133,7 +133,8 @@ struct SynthesisedNamesTests {
         #expect(roots?.prefix(3) == ["portset=s5", "serial=77", "set=lon"])
         #expect(roots?.contains("set=sjc") == true)
         let stream = try exchange.ask("x.live.streams.explain.example.net", 16).answers.first?.strings
-        #expect(stream == [
+        #expect(
+            stream == [
                 "rule=example.net.streams:2", "hash=0-4095", "candidate=1 ep-b",
                 "leader=ep-b, the first candidate: no witness reports another", "serial=77",
             ])
