@@ -24,7 +24,7 @@ extension RelayNode {
             page.isFirst
             ? core.links.parents.all.map { status($0, at: now) }
                 + core.links.children.all.map { status($0, at: now) } : []
-        var status = NodeStatus(
+        var report = NodeStatus(
             name: core.configuration.name, role: core.configuration.role.description,
             region: core.configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - core.clock.startedAt).seconds, serial: fetcher.directory.serial,
@@ -39,8 +39,8 @@ extension RelayNode {
                         name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds
                     )
                 })
-        if page.isFirst { status.standbys = standbyStatus(at: now) }
-        return status
+        if page.isFirst { report.standbys = standbyStatus(at: now) }
+        return report
     }
 
     private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
@@ -97,7 +97,7 @@ extension RelayNode {
                 retransmitsAsked: path.retransmitsAsked,
                 delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now))
         }
-        var status = StreamStatus(
+        var report = StreamStatus(
             name: stream.name.text, portset: stream.portset?.description ?? "?",
             source: stream.incarnation.map { sourceName($0.source, of: stream) },
             incarnation: stream.incarnation?.incarnation.description,
@@ -107,8 +107,8 @@ extension RelayNode {
             repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
             gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
             problem: stream.candidates.problem?.description)
-        status.election = electionStatus(of: stream.name, at: now)
-        return status
+        report.election = electionStatus(of: stream.name, at: now)
+        return report
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {
