@@ -1,4 +1,6 @@
+import NodeIdentity
 import ReflectorModel
+import ReflectorSimulation
 import RelayWire
 import Testing
 

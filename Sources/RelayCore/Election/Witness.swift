@@ -38,6 +38,7 @@ struct Witness {
     private var isBlind = false
     /// Silence before this instant proves nothing, because this node heard nobody until then.
     private var judgeFrom: MonotonicInstant = .zero
+    private var evaluatedAt: MonotonicInstant?
     private var namesUsedAt: MonotonicInstant?
 
     // MARK: What has changed
@@ -47,9 +48,9 @@ struct Witness {
     /// The zone has answered, or a subscriber has come or gone.
     mutating func noteChange() { isChanged = true }
 
-    /// True once every ten seconds, when the candidate lists of the announced streams should be marked as used.
+    /// True once every five seconds, when the candidate lists of the announced streams should be marked as used.
     mutating func takeNamesDue(at now: MonotonicInstant) -> Bool {
-        if let namesUsedAt, now - namesUsedAt < .seconds(10) { return false }
+        if let namesUsedAt, now - namesUsedAt < .seconds(5) { return false }
         namesUsedAt = now
         return true
     }
@@ -69,8 +70,12 @@ struct Witness {
         _ directory: borrowing ParentDirectory, _ parents: borrowing ParentHistory, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> [Change] {
-        guard now >= core.clock.judgeSilenceFrom else { return [] }
         let rules = core.configuration.election
+        let patience = core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
+        // After a long sleep the entrypoints may have to open their links again.
+        if let evaluatedAt, !core.links.announcers.isEmpty, now - evaluatedAt >= patience { judgeFrom = now + patience }
+        evaluatedAt = now
+        guard now >= core.clock.judgeSilenceFrom else { return [] }
         let before = seen
         look(parents, rules, at: now, core)
         doubt(before, rules, at: now, &core)
@@ -79,7 +84,6 @@ struct Witness {
         if isListChanged { collectNames(at: now, core) }
         guard isChanged || now >= dueAt else { return [] }
         (isChanged, dueAt) = (false, .distantFuture)
-        let startGrace = core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
         var changes: [Change] = []
         for name in names {
             guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else { continue }
@@ -91,13 +95,13 @@ struct Witness {
             }
             let old = election.leader
             let pinned = answer.pinned.map { NodeID(name: String($0)) }
-            if election.evaluate(candidates, pinned: pinned, startGrace: startGrace, rules, at: now),
+            if election.evaluate(candidates, pinned: pinned, startGrace: patience, rules, at: now),
                 let cause = election.cause
             {
                 changes.append(Change(stream: name, from: old, to: election.leader, cause: cause))
                 count(changes[changes.count - 1], &core)
             }
-            if let due = election.nextEvaluation(startGrace: startGrace, rules, at: now) { dueAt = min(dueAt, due) }
+            if let due = election.nextEvaluation(startGrace: patience, rules, at: now) { dueAt = min(dueAt, due) }
             elections[name] = election
         }
         return changes

@@ -5,6 +5,9 @@ import RelayWire
 extension RelayNode {
     // MARK: Witness
 
+    /// Entrypoints announce streams here.
+    var observesStreams: Bool { witness?.names.isEmpty == false }
+
     func isVoting(at now: MonotonicInstant) -> Bool { witness?.isVoting(core, at: now) ?? false }
 
     /// What entrypoints announce here has changed, or a link has failed.

@@ -227,12 +227,12 @@ extension RelayNode {
         var wake = now + .seconds(1)
         if origin != nil {
             keepTargets(at: now)
-        } else if core.streams.count == 0 {
+        } else if core.streams.count == 0, !observesStreams {
             // There are no streams, so nothing needs a wake-up, and nobody needs the answers to be renewed.
             wake = .distantFuture
         }
         wake = min(wake, max(fetcher.directory.nextRenewal, now + .milliseconds(1)))
-        if origin != nil || core.streams.count > 0 { core.clock.scheduleNode(wake) }
+        if origin != nil || core.streams.count > 0 || observesStreams { core.clock.scheduleNode(wake) }
         if let expiry = announcements.nextTimeout { core.clock.scheduleNode(max(expiry, now + .milliseconds(1))) }
     }
 
@@ -246,7 +246,8 @@ extension RelayNode {
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)
         }
-        for target in origin?.targets ?? [] where !fetcher.parents.isAvoided(target.host.endpoint, at: now) {
+        // A set reflector that failed is tried again at once: as a witness, it must hear this entrypoint.
+        for target in origin?.targets ?? [] {
             _ = core.openLink(
                 to: target.host.endpoint, others: target.others, name: target.host.name, isForAnnouncing: true,
                 at: now)
