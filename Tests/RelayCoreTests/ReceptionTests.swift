@@ -144,7 +144,7 @@ struct ReceiverTests {
             _ = path.link.window.note(linkNumber)
             let header = DataHeader(
                 retransmitted: isRepair, token: 1, linkNumber: linkNumber, tag: IncarnationTag(5),
-                sequence: SequenceNumber(sequence), isFiller: false)
+                sequence: SequenceNumber(sequence), kind: .data)
             let bytes = [UInt8](repeating: 0, count: WireLimits.streamHeaderLength + 8)
             return bytes.withUnsafeBytes { bytes in
                 let arrival = Receiver.Arrival(

@@ -10,7 +10,7 @@ struct PacketSealingTests {
     private func header(sequence: UInt64, filler: Bool = false) -> DataHeader {
         DataHeader(
             retransmitted: false, token: 1, linkNumber: 1, tag: IncarnationTag(1), sequence: SequenceNumber(sequence),
-            isFiller: filler)
+            kind: filler ? .filler : .data)
     }
 
     /// A link whose three keys are counted up from a byte.
