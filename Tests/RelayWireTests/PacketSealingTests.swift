@@ -51,6 +51,34 @@ struct PacketSealingTests {
         }
     }
 
+    @Test("The twin key is the same wherever it is derived, opens no other packets, and seals numbers in any order")
+    func twinKey() throws {
+        let crypto = try LibcryptoPacketCrypto()
+        let key = try #require(crypto.makeSealKey())
+        let (twin, same) = (try #require(crypto.deriveTwinKey(key)), try #require(crypto.deriveTwinKey(key)))
+        let other = try #require(crypto.deriveTwinKey(try #require(crypto.makeSealKey())))
+        #expect(crypto.areEqual(twin, same))
+        for stranger in [key, other] { #expect(!crypto.areEqual(twin, stranger)) }
+        for sequence: UInt64 in [9, 3, 7] {
+            var header = header(sequence: sequence)
+            header.kind = .twin
+            let packet = SealedPacket(header, payload: [1, 2], key: twin, crypto: crypto)
+            #expect(packet.open(key: same, crypto: crypto) == [1, 2])
+            #expect(packet.open(key: key, crypto: crypto) == nil && packet.open(key: other, crypto: crypto) == nil)
+        }
+    }
+
+    @Test("A twin key takes a place in the table, and none is derived when the table is full")
+    func twinKeyRoom() throws {
+        let crypto = try LibcryptoPacketCrypto(incarnationsMax: 2)
+        let key = try #require(crypto.makeSealKey())
+        let twin = try #require(crypto.deriveTwinKey(key))
+        #expect(crypto.deriveTwinKey(key) == nil)
+        #expect(crypto.tableFullCount == 1)
+        crypto.release(twin)
+        #expect(crypto.deriveTwinKey(key) != nil)
+    }
+
     @Test(
         "A wrapped key opens for the link and the incarnation that it was wrapped for, and no changed bit goes unnoticed"
     )

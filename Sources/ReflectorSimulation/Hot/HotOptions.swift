@@ -23,6 +23,8 @@ public enum HotFault: Sendable, Equatable {
 public struct HotOptions: Sendable {
     public var seed: UInt64 = 1
     public var sets = 1
+    /// Paths by which the edge fetches the stream.
+    public var paths = 1
     public var packetsPerSecond: Int64 = 200
     /// How much later the second entrypoint gets each payload than the first one; the first one is late if negative.
     public var offset = TimeSpan.zero

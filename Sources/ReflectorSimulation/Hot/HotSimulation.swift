@@ -76,6 +76,7 @@ public final class HotSimulation: NetworkScenario {
         var configuration = RelayConfiguration(name: name, role: role, region: region)
         configuration.packetsMax = Int(options.packetsPerSecond) * 8 + 1_024
         configuration.controlBytesMax = 1 << 18
+        if role == .edge { configuration.pathsMin = options.paths }
         let seed = FixedHash.combine(options.seed, UInt64(network.nodes.count))
         network.add(NodeSetUp(configuration, sink: sink, seed: seed))
     }

@@ -58,7 +58,8 @@ extension Fetcher {
 
     /// The second feed of a hot stream starts at the newest packet: the first feed has the others.
     func startsAsTwin(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) -> Bool {
-        stream.hot?.isWanted == true && path.candidate.rank == 0 && isCarried(stream, besides: path, at: now)
+        stream.hot?.isWanted == true && path.candidate.rank == 0 && path.candidate.cause != "peer"
+            && isCarried(stream, besides: path, at: now)
     }
 
     /// Drops feeds that proved different, paths to hosts that are no candidates any more, and decides whether the stream's
