@@ -110,21 +110,24 @@ struct HostileTwinTests {
         #expect(hot.set.counters[.twinsDifferent] == 1)
         #expect(hot.set.snapshot.paths.map(\.parent) == [Tree.entrypointEndpoint])
         hot.expectUnharmed()
-        hot.run(for: .seconds(62)) { _ in [] }
-        #expect(hot.set.snapshot.paths.count == 2)
+        let first = try #require(hot.parent.subscribed)
+        hot.run(for: .seconds(52)) { _ in [] }
+        #expect(hot.parent.subscribed?.subscription == first.subscription)
+        hot.run(for: .seconds(10)) { _ in [] }
+        #expect(hot.parent.subscribed.map { $0.subscription != first.subscription } == true)
     }
 
     @Test("that repeats one payload is never merged")
     func repeats() throws {
         var hot = try HotTree()
-        hot.run(for: .seconds(7)) { [($0, 7)] }
+        hot.run(for: .seconds(7)) { [($0, UInt64(7))] }
         #expect(hot.set.counters[.twinsMerged] == 0)
         hot.expectUnharmed()
     }
 
     @Test(
         "whose numbers jump once it is merged brings nothing",
-        arguments: [WireLimits.sequenceMax, WireLimits.sequenceMax - 1_000, 1 << 40, 20_000])
+        arguments: [WireLimits.sequenceMax, WireLimits.sequenceMax - 1_000, 1_099_511_627_776, 20_000])
     func jumps(sequence: UInt64) throws {
         var hot = try HotTree()
         hot.merge()
@@ -132,7 +135,7 @@ struct HostileTwinTests {
         var isSent = false
         hot.run(for: .seconds(2)) { _ in
             defer { isSent = true }
-            return isSent ? [] : [(sequence, 1)]
+            return isSent ? [] : [(sequence: sequence, payload: UInt64(1))]
         }
         #expect(hot.set.counters[.twinMismatches] == 1)
         #expect(hot.set.counters[.twinPacketsFilled] == 0)
@@ -147,7 +150,7 @@ struct HostileTwinTests {
         var sent: UInt64 = 0
         hot.run(for: .seconds(12)) { count in
             sent += 1
-            return [(count - 10 + 1_000, sent % 290 == 0 ? 1 : count - 10)]
+            return [(sequence: count - 10 + 1_000, payload: sent % 290 == 0 ? UInt64(1) : count - 10)]
         }
         #expect(hot.set.counters[.twinMismatches] == 4)
         #expect(hot.set.counters[.twinsMerged] == 4)
@@ -155,7 +158,7 @@ struct HostileTwinTests {
         hot.expectUnharmed()
     }
 
-    @Test("that promises numbers in heartbeats causes no gaps", arguments: [WireLimits.sequenceMax, 1 << 40, 40_000])
+    @Test("that promises numbers in heartbeats causes no gaps", arguments: [WireLimits.sequenceMax, 1_099_511_627_776, 40_000])
     func promises(highest: UInt64) throws {
         var hot = try HotTree()
         hot.merge()

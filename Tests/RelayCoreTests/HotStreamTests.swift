@@ -62,8 +62,8 @@ struct HotStreamTests {
         var admitted: Set<UInt64> = []
         var highest: UInt64 = 1
         for _ in 0..<200_000 {
-            highest += random.next(below: 4)
-            let number = highest - min(random.next(below: 80_000), highest - 1)
+            highest += UInt64.random(in: 0..<4, using: &random)
+            let number = highest - min(UInt64.random(in: 0..<80_000, using: &random), highest - 1)
             if sealed.admit(number) { #expect(admitted.insert(number).inserted) }
         }
         #expect(admitted.count > 50_000)
@@ -99,11 +99,12 @@ struct HotStreamTests {
         let own = PayloadRing()
         var feed = feed()
         for number in UInt64(1)...40 { own.note(number, hash(number), of: HotStream.own) }
-        for number in UInt64(1)...15 { #expect(!feed.note(number, hash(number), against: own, mark: 2)) }
-        #expect(!feed.note(17, hash(16), against: own, mark: 2))
-        for number in UInt64(18)...31 { #expect(!feed.note(number, hash(number - 1), against: own, mark: 2)) }
-        #expect(feed.note(32, hash(31), against: own, mark: 2))
-        #expect(feed.shift == -1)
+        func note(_ number: UInt64, _ payload: UInt64) -> Bool { feed.note(number, hash(payload), against: own, mark: 2) }
+        #expect((UInt64(1)...15).allSatisfy { !note($0, $0) })
+        // A payload is missing in the feed: from now on its numbers are lower by one.
+        #expect((UInt64(16)...30).allSatisfy { !note($0, $0 + 1) })
+        #expect(note(31, 32))
+        #expect(feed.shift == 1)
     }
 
     @Test("After each mismatch a feed must prove more, and with the fourth it is different")

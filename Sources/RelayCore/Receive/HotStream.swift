@@ -38,6 +38,8 @@ final class HotStream {
     static let retryDifferentAfter = TimeSpan.seconds(60)
     /// How far a twin may run ahead of the stream, in packets, besides what the stream's rate explains.
     private static let leadMax: UInt64 = 1_024
+    /// More packets a second than any stream has; also the most that silence explains.
+    private static let rateMax = 65_536.0
 
     func follow(isWanted: Bool) { self.isWanted = isWanted }
     func giveWay(_ isOver: Bool) { givesWay = isOver }
@@ -72,8 +74,8 @@ final class HotStream {
     ///   - silence: since the stream's last packet.
     func isPlausible(_ number: UInt64, after highest: UInt64, rate: Double, silence: TimeSpan) -> Bool {
         guard number > highest else { return true }
-        let most = Double(Self.leadMax) + 4 * max(rate, 0) * min(max(silence.seconds, 0), 60)
-        return number - highest <= UInt64(most)
+        let explained = UInt64(min(4 * min(max(rate, 0), Self.rateMax) * max(silence.seconds, 0), Self.rateMax))
+        return number - highest <= Self.leadMax + explained
     }
 
     /// True if the number may be sealed with the twin key; see `SealedNumbers`.
