@@ -41,8 +41,8 @@ struct SealContext {
 
     var key: UnsafeRawBufferPointer { UnsafeRawBufferPointer(secret) }
 
-    /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call, if the key is ordered. Traps if libcrypto
-    /// fails: otherwise the payload would be sent in the clear.
+    /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call, if the key is ordered. Traps
+    /// if libcrypto fails: otherwise the payload would be sent in the clear.
     mutating func seal(
         sequence: SequenceNumber, header: UnsafeRawBufferPointer, payload: UnsafeMutableRawBufferPointer,
         tag: UnsafeMutableRawBufferPointer

@@ -158,7 +158,9 @@ struct HostileTwinTests {
         hot.expectUnharmed()
     }
 
-    @Test("that promises numbers in heartbeats causes no gaps", arguments: [WireLimits.sequenceMax, 1_099_511_627_776, 40_000])
+    @Test(
+        "that promises numbers in heartbeats causes no gaps",
+        arguments: [WireLimits.sequenceMax, 1_099_511_627_776, 40_000])
     func promises(highest: UInt64) throws {
         var hot = try HotTree()
         hot.merge()

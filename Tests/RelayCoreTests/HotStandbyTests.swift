@@ -13,7 +13,8 @@ struct HotStandbyTests {
     static let offsets: [Int64] = [0, 50, 300, -300]
 
     private func run(
-        _ seed: UInt64, offset: Int64 = 0, _ faults: [(TimeSpan, HotFault)], _ change: (inout HotOptions) -> Void = { _ in }
+        _ seed: UInt64, offset: Int64 = 0, _ faults: [(TimeSpan, HotFault)],
+        _ change: (inout HotOptions) -> Void = { _ in }
     ) throws -> (report: HotReport, simulation: HotSimulation) {
         var options = HotOptions(seed: seed)
         options.offset = .milliseconds(offset)
@@ -26,7 +27,8 @@ struct HotStandbyTests {
     /// Expects that the edge delivered everything once and in order, from one incarnation.
     private func expectWhole(_ report: HotReport, _ seed: UInt64, _ location: SourceLocation = #_sourceLocation) {
         #expect(
-            report.lost == 0 && report.repeated == 0 && report.wrong == 0 && report.discontinuities == 0, "seed \(seed): \(report)",
+            report.lost == 0 && report.repeated == 0 && report.wrong == 0 && report.discontinuities == 0,
+            "seed \(seed): \(report)",
             sourceLocation: location)
         #expect(report.sealedTwice == 0, "seed \(seed)", sourceLocation: location)
         #expect(report.delayMax < .milliseconds(500), "seed \(seed)", sourceLocation: location)
@@ -93,7 +95,9 @@ struct HotStandbyTests {
         #expect(counters[.linksDied] == 0)
     }
 
-    @Test("Feeds that are not the same bytes are found out: the stream goes on in order from the first one", arguments: offsets)
+    @Test(
+        "Feeds that are not the same bytes are found out: the stream goes on in order from the first one",
+        arguments: offsets)
     func differ(offset: Int64) throws {
         for seed in Self.seeds {
             let (report, simulation) = try run(seed, offset: offset, [(.seconds(6), .differ(1))])
@@ -121,7 +125,8 @@ struct HotStandbyTests {
         #expect(alarms.count { $0.contains("not byte-identical") } == 1)
     }
 
-    @Test("An entrypoint that lost payloads learns its new numbers, and is merged again", arguments: [0, 50] as [Int64])
+    @Test(
+        "An entrypoint that lost payloads learns its new numbers, and is merged again", arguments: [0, 50] as [Int64])
     func ingestLoss(offset: Int64) throws {
         let (report, simulation) = try run(1, offset: offset, [(.seconds(6), .ingestLoss(1, payloads: 3))])
         expectWhole(report, 1)

@@ -73,7 +73,9 @@ struct HotStreamTests {
         #expect(isNew && !again && !old)
     }
 
-    @Test("A feed is merged after 16 payloads in a row with one shift, whichever side is ahead", arguments: [-300, 0, 300])
+    @Test(
+        "A feed is merged after 16 payloads in a row with one shift, whichever side is ahead",
+        arguments: [-300, 0, 300])
     func learns(lead: Int64) {
         let own = PayloadRing()
         var feed = feed()
@@ -99,7 +101,9 @@ struct HotStreamTests {
         let own = PayloadRing()
         var feed = feed()
         for number in UInt64(1)...40 { own.note(number, hash(number), of: HotStream.own) }
-        func note(_ number: UInt64, _ payload: UInt64) -> Bool { feed.note(number, hash(payload), against: own, mark: 2) }
+        func note(_ number: UInt64, _ payload: UInt64) -> Bool {
+            feed.note(number, hash(payload), against: own, mark: 2)
+        }
         #expect((UInt64(1)...15).allSatisfy { !note($0, $0) })
         // A payload is missing in the feed: from now on its numbers are lower by one.
         #expect((UInt64(16)...30).allSatisfy { !note($0, $0 + 1) })

@@ -83,10 +83,12 @@ struct VectorTests {
     func data() throws {
         let keys = try vectors.linkKeys(crypto)
         let wrapped = try vectors.wrappedKey()
-        let packets: [(String, retransmitted: Bool, link: UInt32, sequence: UInt64, payload: [UInt8], kind: PacketKind)] = [
-            ("Data", false, 1, 42, Fixed.payload, .data), ("Data, retransmitted", true, 2, 42, Fixed.payload, .data),
-            ("Data, filler", false, 3, 43, [], .filler), ("Data, twin", false, 4, 44, Fixed.payload, .twin),
-        ]
+        let packets:
+            [(String, retransmitted: Bool, link: UInt32, sequence: UInt64, payload: [UInt8], kind: PacketKind)] = [
+                ("Data", false, 1, 42, Fixed.payload, .data),
+                ("Data, retransmitted", true, 2, 42, Fixed.payload, .data),
+                ("Data, filler", false, 3, 43, [], .filler), ("Data, twin", false, 4, 44, Fixed.payload, .twin),
+            ]
         for (name, retransmitted, link, sequence, payload, kind) in packets {
             var key = try #require(crypto.unwrap(wrapped, of: Fixed.tag, under: keys.wrapping))
             if kind == .twin {

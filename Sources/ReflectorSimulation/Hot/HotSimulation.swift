@@ -188,6 +188,8 @@ public final class HotSimulation: NetworkScenario {
     }
 
     func perform(_ action: RelayAction, of node: VirtualNode) {
-        if case .alarm(let alarm) = action { trace?("\(Double(now.nanoseconds / 1_000) / 1e6) s: \(node.name): \(alarm)") }
+        if case .alarm(let alarm) = action {
+            trace?("\(Double(now.nanoseconds / 1_000) / 1e6) s: \(node.name): \(alarm)")
+        }
     }
 }

@@ -74,7 +74,8 @@ extension Fetcher {
         noteFailure(of: link.endpoint, at: now)
         for slot in link.streamSlots {
             guard let stream = core.streams[slot], let path = stream.paths.path(on: link), path.state != .leaving,
-                !stream.paths.hasSettled(besides: path) || stream.hot != nil && !isCarried(stream, besides: path, at: now),
+                !stream.paths.hasSettled(besides: path)
+                    || stream.hot != nil && !isCarried(stream, besides: path, at: now),
                 case .list(let list) = candidates(for: stream, at: now, &core)
             else { continue }
             let next = list.all.first { $0.endpoint != link.endpoint && !parents.isAvoided($0.endpoint, at: now) }

@@ -46,7 +46,9 @@ extension Fetcher {
     }
 
     /// The new path did not become live in time: returns to the one that was to be left.
-    private mutating func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+    private mutating func stay(
+        on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
         if stream.paths.all.contains(where: { $0.twin?.isMerged == false }) {
             // The next entrypoint's feed is another one: it replaces the stream's own incarnation.
             removePath(path, of: stream, at: now, &core)

@@ -24,7 +24,8 @@ extension Fetcher {
     func isTwin(
         _ candidate: ParentCandidate, of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore
     ) -> Bool {
-        stream.hot?.isDifferent(candidate.endpoint, at: now) == false && announcesLive(candidate.name, stream, at: now, core)
+        stream.hot?.isDifferent(candidate.endpoint, at: now) == false
+            && announcesLive(candidate.name, stream, at: now, core)
     }
 
     private func announcesLive(
@@ -52,7 +53,9 @@ extension Fetcher {
         _ tag: IncarnationTag, on path: StreamPath, of stream: StreamState, at now: MonotonicInstant
     ) -> Bool {
         if let twin = path.twin, twin.tag == tag, twin.isMerged { return true }
-        guard let hot = stream.hot, hot.isWanted, !hot.givesWay, path.link.peer?.role == .entrypoint else { return false }
+        guard let hot = stream.hot, hot.isWanted, !hot.givesWay, path.link.peer?.role == .entrypoint else {
+            return false
+        }
         return isCarried(stream, besides: path, at: now)
     }
 

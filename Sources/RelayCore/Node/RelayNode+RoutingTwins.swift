@@ -23,7 +23,9 @@ extension RelayNode {
             path.noteAnswer(nextTry: now + .seconds(1))
             return core.clock.schedule(stream, path.nextTry)
         }
-        if let twin = path.twin, twin.tag == tag, core.crypto.areEqual(twin.key, key) { return core.crypto.release(key) }
+        if let twin = path.twin, twin.tag == tag, core.crypto.areEqual(twin.key, key) {
+            return core.crypto.release(key)
+        }
         core.beginTwin(tag, key: key, on: path, of: stream, at: now)
     }
 

@@ -159,7 +159,8 @@ extension Receiver {
     ///   one then needs some time to bring the numbers skipped.
     @inline(__always)
     func noteHoles(
-        before sequence: UInt64, isAhead: Bool, in stream: StreamState, _ incarnation: IncarnationState, at now: MonotonicInstant,
+        before sequence: UInt64, isAhead: Bool, in stream: StreamState, _ incarnation: IncarnationState,
+        at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
         let next = incarnation.index.isEmpty ? incarnation.start : incarnation.index.highest + 1

@@ -116,7 +116,9 @@ struct Receiver: ~Copyable {
     func accept(_ arrival: borrowing Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
         let (stream, sequence) = (arrival.stream, arrival.sequence)
         guard let incarnation = stream.incarnation else { return drop(.rejectedTooOld, &core) }
-        switch incarnation.reception(of: sequence, core.log, isStranded: !arrival.isUnsealed && isStranded(stream, at: now)) {
+        switch incarnation.reception(
+            of: sequence, core.log, isStranded: !arrival.isUnsealed && isStranded(stream, at: now))
+        {
         case .held(let slot):
             if !arrival.header.retransmitted { arrival.path?.noteLag(now - core.log[slot].arrival) }
             stream.arrivals.noteDuplicate()
