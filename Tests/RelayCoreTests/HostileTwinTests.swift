@@ -102,7 +102,7 @@ struct HostileTwinTests {
         hot.expectUnharmed()
     }
 
-    @Test("that sends garbage is left out after 5 s and tried again after 60 s")
+    @Test("that sends garbage is left out after 5 s")
     func garbage() throws {
         var hot = try HotTree()
         hot.run(for: .seconds(7)) { [($0, FixedHash.mix($0))] }
@@ -110,11 +110,6 @@ struct HostileTwinTests {
         #expect(hot.set.counters[.twinsDifferent] == 1)
         #expect(hot.set.snapshot.paths.map(\.parent) == [Tree.entrypointEndpoint])
         hot.expectUnharmed()
-        let first = try #require(hot.parent.subscribed)
-        hot.run(for: .seconds(52)) { _ in [] }
-        #expect(hot.parent.subscribed?.subscription == first.subscription)
-        hot.run(for: .seconds(10)) { _ in [] }
-        #expect(hot.parent.subscribed.map { $0.subscription != first.subscription } == true)
     }
 
     @Test("that repeats one payload is never merged")

@@ -4,8 +4,7 @@ import Testing
 @testable import ReflectorSimulation
 @testable import RelayCore
 
-/// Two entrypoints forward the same bytes, and one of them fails. Each case runs with several seeds; `tools/bench/failover`
-/// and the long tests run more.
+/// Two entrypoints forward the same bytes, and one of them fails. Each case runs with several seeds.
 @Suite("Hot standby")
 struct HotStandbyTests {
     static let seeds: ClosedRange<UInt64> = 1...2
