@@ -84,13 +84,25 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
         }
     }
 
+    /// Also nil if libcrypto fails; both are counted.
+    public func deriveTwinKey(_ key: SealKey) -> SealKey? {
+        guard let context = sealKeys[key.index] else { preconditionFailure("deriving from a key that was released") }
+        guard let mac = MACContext(key: context.key) else { return countFailure() }
+        defer { mac.free() }
+        return withUnsafeTemporaryAllocation(byteCount: SealContext.keyLength, alignment: 8) { bytes in
+            defer { OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
+            let isDone = Array("reflector twin key 1".utf8).withUnsafeBytes { mac.tryMAC(of: $0, into: bytes) }
+            return isDone ? makeSealKey(UnsafeRawBufferPointer(bytes), isOrdered: false) : countFailure()
+        }
+    }
+
     /// The key of these 16 bytes, which the caller wipes. Nil if the table is full or libcrypto fails; both are counted.
-    func makeSealKey(_ bytes: UnsafeRawBufferPointer) -> SealKey? {
+    func makeSealKey(_ bytes: UnsafeRawBufferPointer, isOrdered: Bool = true) -> SealKey? {
         guard sealKeys.hasRoom(for: 1) else {
             tableFullCount += 1
             return nil
         }
-        guard let context = SealContext(cipher: cipher, key: bytes) else { return countFailure() }
+        guard let context = SealContext(cipher: cipher, key: bytes, isOrdered: isOrdered) else { return countFailure() }
         return SealKey(index: sealKeys.insert(context))
     }
 
@@ -137,8 +149,8 @@ public final class LibcryptoPacketCrypto: PacketCrypto {
 
     // MARK: Packets
 
-    /// The sequence numbers of a key must increase from call to call: a reused nonce would reveal the authentication
-    /// key.
+    /// The sequence numbers of a key that is not derived must increase from call to call: a reused nonce would reveal the
+    /// authentication key.
     public func seal(
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer,
         payload: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer

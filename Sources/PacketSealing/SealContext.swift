@@ -14,9 +14,13 @@ struct SealContext {
     /// The highest sequence number sealed. Two payloads sealed with the same nonce would reveal their XOR and GCM's
     /// authentication key.
     private var sealed = SequenceNumber.none
+    private let isOrdered: Bool
 
     /// Nil if libcrypto fails.
-    init?(cipher: OpaquePointer, key: UnsafeRawBufferPointer) {
+    ///
+    /// - Parameter isOrdered: whether sequence numbers must increase. If not, the caller ensures that none is sealed
+    ///   twice.
+    init?(cipher: OpaquePointer, key: UnsafeRawBufferPointer, isOrdered: Bool) {
         precondition(key.count == Self.keyLength, "SealContext: a key of the wrong length")
         guard let context = EVP_CIPHER_CTX_new() else { return nil }
         guard EVP_CipherInit_ex2(context, cipher, key.bytePointer, nil, 1, nil) == 1 else {
@@ -24,6 +28,7 @@ struct SealContext {
             return nil
         }
         self.context = context
+        self.isOrdered = isOrdered
         secret = .allocate(byteCount: Self.keyLength, alignment: 8)
         secret.copyMemory(from: key)
     }
@@ -36,13 +41,13 @@ struct SealContext {
 
     var key: UnsafeRawBufferPointer { UnsafeRawBufferPointer(secret) }
 
-    /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call. Traps if libcrypto
-    /// fails: otherwise the payload would be sent in the clear.
+    /// Encrypts in place and writes the tag. Sequence numbers must increase from call to call, if the key is ordered. Traps
+    /// if libcrypto fails: otherwise the payload would be sent in the clear.
     mutating func seal(
         sequence: SequenceNumber, header: UnsafeRawBufferPointer, payload: UnsafeMutableRawBufferPointer,
         tag: UnsafeMutableRawBufferPointer
     ) {
-        precondition(sequence > sealed, "SealContext: a sequence number sealed twice, or out of order")
+        precondition(!isOrdered || sequence > sealed, "SealContext: a sequence number sealed twice, or out of order")
         precondition(tag.count == WireLimits.sealTagLength, "SealContext: a tag of the wrong length")
         sealed = sequence
         var written: Int32 = 0

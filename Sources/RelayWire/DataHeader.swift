@@ -10,27 +10,28 @@ public struct DataHeader: Hashable, Sendable {
     public var linkNumber: UInt32
     public var tag: IncarnationTag
     public var sequence: SequenceNumber
+    public var kind: PacketKind
     /// A filler uses up a sequence number, carries no payload and is never delivered.
-    public var isFiller: Bool
+    @inlinable public var isFiller: Bool { kind == .filler }
 
     @inlinable
     public init(
         retransmitted: Bool, token: UInt64, linkNumber: UInt32, tag: IncarnationTag, sequence: SequenceNumber,
-        isFiller: Bool
+        kind: PacketKind
     ) {
         self.retransmitted = retransmitted
         self.token = token
         self.linkNumber = linkNumber
         self.tag = tag
         self.sequence = sequence
-        self.isFiller = isFiller
+        self.kind = kind
     }
 
     /// Reads the headers of a whole datagram. Nothing is authenticated yet.
     ///
     /// Throws `empty`, `tooShort` or `tooLong`, `unknownType` if it is not a data packet, `unknownKind`, `unknownValue`
-    /// for a second byte that is not zero or for sequence number 0, `outOfRange` for one beyond `WireLimits.sequenceMax`, `badLength` for a filler with a
-    /// payload.
+    /// for a second byte that is not zero or for sequence number 0, `outOfRange` for one beyond
+    /// `WireLimits.sequenceMax`, `badLength` for a filler with a payload.
     @inlinable
     public init(parsing bytes: UnsafeRawBufferPointer) throws(WireError) {
         guard case .data(let retransmitted) = try DatagramType.of(bytes) else { throw .unknownType }
@@ -42,11 +43,8 @@ public struct DataHeader: Hashable, Sendable {
         linkNumber = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 10, as: UInt32.self))
         tag = IncarnationTag(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 14, as: UInt64.self)))
         sequence = SequenceNumber(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 22, as: UInt64.self)))
-        switch bytes[30] {
-        case 0: isFiller = false
-        case 1: isFiller = true
-        default: throw .unknownKind
-        }
+        guard let kind = PacketKind(rawValue: bytes[30]) else { throw .unknownKind }
+        self.kind = kind
         guard sequence != .none else { throw .unknownValue }
         guard sequence.rawValue <= WireLimits.sequenceMax else { throw .outOfRange }
         guard !isFiller || bytes.count == WireLimits.dataOverhead else { throw .badLength }
@@ -67,11 +65,11 @@ public struct DataHeader: Hashable, Sendable {
     /// Writes the `WireLimits.streamHeaderLength` bytes in front of a ciphertext. The buffer must have that many.
     @inlinable
     public static func writeStreamHeader(
-        into buffer: UnsafeMutableRawBufferPointer, tag: IncarnationTag, sequence: SequenceNumber, isFiller: Bool
+        into buffer: UnsafeMutableRawBufferPointer, tag: IncarnationTag, sequence: SequenceNumber, kind: PacketKind
     ) {
         precondition(buffer.count >= WireLimits.streamHeaderLength, "DataHeader: no room for a stream header")
         buffer.storeBytes(of: tag.rawValue.bigEndian, toByteOffset: 0, as: UInt64.self)
         buffer.storeBytes(of: sequence.rawValue.bigEndian, toByteOffset: 8, as: UInt64.self)
-        buffer[16] = isFiller ? 1 : 0
+        buffer[16] = kind.rawValue
     }
 }

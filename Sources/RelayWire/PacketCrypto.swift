@@ -46,6 +46,11 @@ public protocol PacketCrypto: AnyObject {
 
     /// A fresh random key for an incarnation. Nil if there is no room for it.
     func makeSealKey() -> SealKey?
+    /// The key for the packets of an incarnation that come from a twin feed (`PacketKind.twin`). It follows from the
+    /// incarnation's key alone, so that all nodes derive the same one. The caller releases it. Nil if there is no room.
+    ///
+    /// Sequence numbers may be sealed under it in any order. The caller must never seal two payloads with one number.
+    func deriveTwinKey(_ key: SealKey) -> SealKey?
     func release(_ key: SealKey)
 
     /// Encrypts a stream's key for the child of a link. `nonce` must never be used twice with `wrapping`.

@@ -20,6 +20,19 @@ struct FixedHashTests {
         #expect(FixedHash.combine(2, 1) == 0x513c_0fa5_0ba5_fb14)
     }
 
+    @Test("payload, of the bytes 0, 7, 14, …")
+    func payload() {
+        let values: [(length: Int, value: UInt64)] = [
+            (0, 0x2aea_69e6_66c5_65f7), (1, 0xda8d_b9d7_93f3_afaa), (7, 0xa874_70dd_8932_e466),
+            (8, 0x6185_6f71_35c5_5e43), (31, 0x8133_aff7_bcf3_3ec3), (32, 0x5bee_1278_b7f9_b42f),
+            (33, 0x305a_b686_9465_54ff), (188, 0x2622_3d52_26b8_65c7), (1_316, 0x6e6e_210f_1f6d_d1d9),
+        ]
+        for (length, value) in values {
+            let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 7) }
+            #expect(bytes.withUnsafeBytes { FixedHash.payload($0) } == value, "\(length)")
+        }
+    }
+
     @Test(
         "hash, for node, portset, incarnation, rendezvous and shard",
         arguments: [

@@ -121,7 +121,7 @@ struct ElectionTests {
         #expect([1, 2].map(run.isPulling) == [true, false])
         #expect(run.leaders == ["ep-1", "ep-1", "ep-1"])
         run.bench.loses = { _ in false }
-        run.run(for: .seconds(13), sending: [0, 1])
+        run.run(for: .seconds(17), sending: [0, 1])
         #expect([0, 1, 2].map(run.isPulling) == [true, false, false])
         #expect(run.leaders == ["ep-0", "ep-0", "ep-0"])
     }

@@ -209,7 +209,8 @@ final class HostilePeer {
 
     /// Sends a packet of a stream, sealed with the key that this peer gave for its incarnation.
     func sendData(
-        _ stream: StreamName, source: NodeID, incarnation: Incarnation, sequence: UInt64, linkNumber: UInt32
+        _ stream: StreamName, source: NodeID, incarnation: Incarnation, sequence: UInt64, linkNumber: UInt32,
+        payload: UInt64 = 0
     ) {
         guard sequence > 0, sequence <= WireLimits.sequenceMax else { return }
         let tag = IncarnationTag(stream: stream, source: source, incarnation: incarnation)
@@ -219,8 +220,9 @@ final class HostilePeer {
             DataHeader.writeLinkHeader(into: buffer, retransmitted: false, token: token, linkNumber: linkNumber)
             let packet = UnsafeMutableRawBufferPointer(rebasing: buffer[WireLimits.linkHeaderLength...])
             DataHeader.writeStreamHeader(
-                into: packet, tag: tag, sequence: SequenceNumber(sequence), isFiller: false)
+                into: packet, tag: tag, sequence: SequenceNumber(sequence), kind: .data)
             let body = WireLimits.streamHeaderLength
+            packet.storeBytes(of: payload, toByteOffset: body, as: UInt64.self)
             crypto.seal(
                 key, sequence: SequenceNumber(sequence), header: UnsafeRawBufferPointer(rebasing: packet[..<body]),
                 payload: UnsafeMutableRawBufferPointer(rebasing: packet[body..<body + 8]),

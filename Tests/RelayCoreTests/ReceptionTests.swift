@@ -144,11 +144,12 @@ struct ReceiverTests {
             _ = path.link.window.note(linkNumber)
             let header = DataHeader(
                 retransmitted: isRepair, token: 1, linkNumber: linkNumber, tag: IncarnationTag(5),
-                sequence: SequenceNumber(sequence), isFiller: false)
+                sequence: SequenceNumber(sequence), kind: .data)
             let bytes = [UInt8](repeating: 0, count: WireLimits.streamHeaderLength + 8)
             return bytes.withUnsafeBytes { bytes in
                 let arrival = Receiver.Arrival(
-                    header: header, link: path.link, stream: stream, path: path, first: bytes, second: nil)
+                    header: header, link: path.link, stream: stream, path: path, first: bytes, second: nil,
+                    payload: UnsafeRawBufferPointer(rebasing: bytes[WireLimits.streamHeaderLength...]))
                 receiver.noteArrival(arrival, on: path, at: now, &core)
                 if case .dropped = receiver.accept(arrival, at: now, &core) { return false }
                 return receiver.store(arrival, at: now, &core) != nil

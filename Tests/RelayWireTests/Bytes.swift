@@ -31,7 +31,7 @@ enum Bytes {
                 into: buffer, retransmitted: header.retransmitted, token: header.token, linkNumber: header.linkNumber)
             DataHeader.writeStreamHeader(
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[WireLimits.linkHeaderLength...]),
-                tag: header.tag, sequence: header.sequence, isFiller: header.isFiller)
+                tag: header.tag, sequence: header.sequence, kind: header.kind)
             return buffer.count
         }
     }

@@ -79,7 +79,7 @@ struct HostileInputTests {
                 into: output, retransmitted: header.retransmitted, token: header.token, linkNumber: header.linkNumber)
             DataHeader.writeStreamHeader(
                 into: UnsafeMutableRawBufferPointer(rebasing: output[WireLimits.linkHeaderLength...]),
-                tag: header.tag, sequence: header.sequence, isFiller: header.isFiller)
+                tag: header.tag, sequence: header.sequence, kind: header.kind)
             length = input.count
             unsignedLength = WireLimits.linkHeaderLength + WireLimits.streamHeaderLength
         } else {

@@ -10,7 +10,7 @@ struct PacketSealingTests {
     private func header(sequence: UInt64, filler: Bool = false) -> DataHeader {
         DataHeader(
             retransmitted: false, token: 1, linkNumber: 1, tag: IncarnationTag(1), sequence: SequenceNumber(sequence),
-            isFiller: filler)
+            kind: filler ? .filler : .data)
     }
 
     /// A link whose three keys are counted up from a byte.
@@ -49,6 +49,35 @@ struct PacketSealingTests {
                 #expect(crypto.areEqual(key, stranger) == (other == index))
             }
         }
+    }
+
+    @Test("The twin key is the same wherever it is derived, opens no other packets, and seals numbers in any order")
+    func twinKey() throws {
+        let crypto = try LibcryptoPacketCrypto()
+        let key = try #require(crypto.makeSealKey())
+        let (twin, same) = (try #require(crypto.deriveTwinKey(key)), try #require(crypto.deriveTwinKey(key)))
+        let stranger = try #require(crypto.makeSealKey())
+        let other = try #require(crypto.deriveTwinKey(stranger))
+        #expect(crypto.areEqual(twin, same))
+        for different in [key, other] { #expect(!crypto.areEqual(twin, different)) }
+        for sequence: UInt64 in [9, 3, 7] {
+            var header = header(sequence: sequence)
+            header.kind = .twin
+            let packet = SealedPacket(header, payload: [1, 2], key: twin, crypto: crypto)
+            #expect(packet.open(key: same, crypto: crypto) == [1, 2])
+            #expect(packet.open(key: key, crypto: crypto) == nil && packet.open(key: other, crypto: crypto) == nil)
+        }
+    }
+
+    @Test("A twin key takes a place in the table, and none is derived when the table is full")
+    func twinKeyRoom() throws {
+        let crypto = try LibcryptoPacketCrypto(incarnationsMax: 2)
+        let key = try #require(crypto.makeSealKey())
+        let twin = try #require(crypto.deriveTwinKey(key))
+        #expect(crypto.deriveTwinKey(key) == nil)
+        #expect(crypto.tableFullCount == 1)
+        crypto.release(twin)
+        #expect(crypto.deriveTwinKey(key) != nil)
     }
 
     @Test(

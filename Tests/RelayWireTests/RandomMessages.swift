@@ -96,7 +96,8 @@ extension SeededGenerator {
         DataHeader(
             retransmitted: Bool.random(using: &self), token: word(),
             linkNumber: UInt32(truncatingIfNeeded: word()), tag: IncarnationTag(word()),
-            sequence: SequenceNumber(max(1, word() >> 2)), isFiller: Bool.random(using: &self))
+            sequence: SequenceNumber(max(1, word() >> 2)),
+            kind: PacketKind.allCases.randomElement(using: &self) ?? .data)
     }
 
     mutating func streamName() -> StreamName {

@@ -229,7 +229,7 @@ struct StrictDecodingTests {
         }
         let header = DataHeader(
             retransmitted: false, token: 1, linkNumber: 1, tag: tag, sequence: SequenceNumber(value),
-            isFiller: false)
+            kind: .data)
         #expect(throws: WireError.outOfRange) { try Bytes.dataHeader(Bytes.unsealed(header, payload: 1)) }
     }
 
@@ -309,7 +309,7 @@ struct StrictDecodingTests {
     func data() {
         let header = DataHeader(
             retransmitted: false, token: 1, linkNumber: 1, tag: IncarnationTag(1),
-            sequence: SequenceNumber(1), isFiller: false)
+            sequence: SequenceNumber(1), kind: .data)
         let bytes = Bytes.unsealed(header, payload: 1)
         #expect(throws: WireError.unknownValue) { try Bytes.dataHeader(with(bytes, 1, 1)) }
         #expect(throws: WireError.unknownKind) { try Bytes.dataHeader(with(bytes, 30, 2)) }

@@ -83,16 +83,22 @@ struct VectorTests {
     func data() throws {
         let keys = try vectors.linkKeys(crypto)
         let wrapped = try vectors.wrappedKey()
-        let packets: [(String, retransmitted: Bool, link: UInt32, sequence: UInt64, payload: [UInt8])] = [
-            ("Data", false, 1, 42, Fixed.payload), ("Data, retransmitted", true, 2, 42, Fixed.payload),
-            ("Data, filler", false, 3, 43, []),
-        ]
-        for (name, retransmitted, link, sequence, payload) in packets {
-            let key = try #require(crypto.unwrap(wrapped, of: Fixed.tag, under: keys.wrapping))
+        let packets:
+            [(String, retransmitted: Bool, link: UInt32, sequence: UInt64, payload: [UInt8], kind: PacketKind)] = [
+                ("Data", false, 1, 42, Fixed.payload, .data),
+                ("Data, retransmitted", true, 2, 42, Fixed.payload, .data),
+                ("Data, filler", false, 3, 43, [], .filler), ("Data, twin", false, 4, 44, Fixed.payload, .twin),
+            ]
+        for (name, retransmitted, link, sequence, payload, kind) in packets {
+            var key = try #require(crypto.unwrap(wrapped, of: Fixed.tag, under: keys.wrapping))
+            if kind == .twin {
+                defer { crypto.release(key) }
+                key = try #require(crypto.deriveTwinKey(key))
+            }
             defer { crypto.release(key) }
             let header = DataHeader(
                 retransmitted: retransmitted, token: Fixed.request.childToken, linkNumber: link, tag: Fixed.tag,
-                sequence: SequenceNumber(sequence), isFiller: payload.isEmpty)
+                sequence: SequenceNumber(sequence), kind: kind)
             let sealed = SealedPacket(header, payload: payload, key: key, crypto: crypto)
             let expected = try #require(vectors.values[name])
             #expect(sealed.bytes == expected, "\(name)")

@@ -86,8 +86,15 @@ def wrap(key, stream_key, nonce, tag):
         bytes(4) + struct.pack(">Q", nonce), stream_key, struct.pack(">Q", tag))
 
 
-def data(stream_key, kind, link_number, sequence, is_filler, payload):
-    header = struct.pack(">QQB", TAG, sequence, 1 if is_filler else 0)
+DATA, FILLER, TWIN = 0, 1, 2
+
+
+def twin_key(stream_key):
+    return hmac.new(stream_key, b"reflector twin key 1", hashlib.sha256).digest()[:16]
+
+
+def data(stream_key, kind, link_number, sequence, packet_kind, payload):
+    header = struct.pack(">QQB", TAG, sequence, packet_kind)
     sealed = AESGCM(stream_key).encrypt(bytes(4) + struct.pack(">Q", sequence), payload, header)
     return struct.pack(">BBQI", kind, 0, CHILD_TOKEN, link_number) + header + sealed
 
@@ -168,9 +175,10 @@ def vectors():
     wrapped = wrap(h.sealing, stream_key, 1, TAG)
     yield "stream key, wrapped", wrapped
     payload = b"\x47" + octets(0x01, 31)
-    yield "Data", data(stream_key, 0x30, 1, 42, False, payload)
-    yield "Data, retransmitted", data(stream_key, 0x31, 2, 42, False, payload)
-    yield "Data, filler", data(stream_key, 0x30, 3, 43, True, b"")
+    yield "Data", data(stream_key, 0x30, 1, 42, DATA, payload)
+    yield "Data, retransmitted", data(stream_key, 0x31, 2, 42, DATA, payload)
+    yield "Data, filler", data(stream_key, 0x30, 3, 43, FILLER, b"")
+    yield "Data, twin", data(twin_key(stream_key), 0x30, 4, 44, TWIN, payload)
     for counter, (title, kind, body) in enumerate(from_child(), 1):
         yield title, control(h.up, PARENT_TOKEN, counter, kind, body)
     for counter, (title, kind, body) in enumerate(from_parent(wrapped), 1):

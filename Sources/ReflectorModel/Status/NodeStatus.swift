@@ -159,14 +159,17 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     public var problem: String?
     /// At its witnesses and entrypoints: who leads it.
     public var election: ElectionStatus?
+    /// Entrypoints of a hot stream that are left out for a while, because their feed is not the same bytes.
+    public var feedsDifferent: [String]?
 
     public init(
         name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,
         packetsIn: UInt64, bytesIn: UInt64, packetsOut: UInt64, children: Int, viewers: Int, paths: [PathStatus],
         delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double,
-        residence: DelayBuckets? = nil, problem: String? = nil
+        residence: DelayBuckets? = nil, problem: String? = nil, feedsDifferent: [String]? = nil
     ) {
         self.problem = problem
+        self.feedsDifferent = feedsDifferent
         self.name = name
         self.portset = portset
         self.source = source
@@ -184,6 +187,22 @@ public struct StreamStatus: Codable, Sendable, Equatable {
         self.duplicates = duplicates
         self.gapMillisecondsMax = gapMillisecondsMax
         self.residence = residence
+    }
+}
+
+/// How the feed of a second entrypoint is merged into a hot stream.
+public struct TwinStatus: Codable, Sendable, Equatable {
+    /// `learning` or `merged`.
+    public var state: String
+    /// Number of a packet in the stream minus its number in this feed; nil while it is not known.
+    public var shift: Int64?
+    /// Packets that this feed brought first, or alone.
+    public var filled: UInt64
+
+    public init(state: String, shift: Int64?, filled: UInt64) {
+        self.state = state
+        self.shift = shift
+        self.filled = filled
     }
 }
 
@@ -207,11 +226,13 @@ public struct PathStatus: Codable, Sendable, Equatable {
     public var retransmitsAsked: UInt64
     /// Delay variation of the link to the parent; see `LinkStatus`.
     public var delayVariation: DelaySummary?
+    /// For a path that brings another feed of a hot stream: how it is merged.
+    public var twin: TwinStatus?
 
     public init(
         parent: String, endpoint: String, rank: Int, state: String, cause: String, answer: String?, serial: UInt32?,
         roundTripMilliseconds: Double?, lossPercent: Double, packets: UInt64, retransmitsAsked: UInt64,
-        delayVariation: DelaySummary? = nil
+        delayVariation: DelaySummary? = nil, twin: TwinStatus? = nil
     ) {
         self.parent = parent
         self.endpoint = endpoint
@@ -225,5 +246,6 @@ public struct PathStatus: Codable, Sendable, Equatable {
         self.packets = packets
         self.retransmitsAsked = retransmitsAsked
         self.delayVariation = delayVariation
+        self.twin = twin
     }
 }

@@ -8,6 +8,8 @@ import RelayWire
 public final class SimulatedCrypto: PacketCrypto {
     /// The fault of `Canary.acceptForgeries`: `open` accepts every packet, like a relay that does not verify seals.
     public var acceptsForgeries = false
+    /// Records what is sealed.
+    var ledger: SealLedger?
 
     private let operatorKey: UInt64
     private let seed: UInt64
@@ -73,6 +75,10 @@ public final class SimulatedCrypto: PacketCrypto {
 
     public func makeSealKey() -> SealKey? { SealKey(index: insert(random.next())) }
 
+    public func deriveTwinKey(_ key: SealKey) -> SealKey? {
+        SealKey(index: insert(FixedHash.combine(keys[Int(key.index)], 0x7717)))
+    }
+
     public func release(_ key: SealKey) { free.append(key.index) }
 
     public func wrap(_ key: SealKey, of tag: IncarnationTag, under wrapping: WrapKey, nonce: UInt64) -> WrappedKey {
@@ -107,6 +113,7 @@ public final class SimulatedCrypto: PacketCrypto {
         _ key: SealKey, sequence: SequenceNumber, header: UnsafeRawBufferPointer,
         payload: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer
     ) {
+        ledger?.note(key: keys[Int(key.index)], sequence.rawValue, header, UnsafeRawBufferPointer(payload))
         let secret = keys[Int(key.index)] ^ FixedHash.mix(sequence.rawValue)
         Keystream.apply(secret, UnsafeRawBufferPointer(payload), into: payload)
         Self.authenticate(secret, header, UnsafeRawBufferPointer(payload), into: tag)

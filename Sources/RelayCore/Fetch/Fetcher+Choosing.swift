@@ -28,6 +28,7 @@ extension Fetcher {
             // Working paths stay: only an answer removes parents, never the lack of one.
             if stream.paths.isEmpty { report(reason, for: stream, at: now, &core) }
         case .list(let list):
+            followPolicy(of: stream, list, at: now)
             guard let current else {
                 if let best = best(of: list, for: stream, at: now, core) {
                     join(best, stream, at: now, &core)
@@ -54,10 +55,14 @@ extension Fetcher {
     ) {
         let place = list.place(of: current.candidate.endpoint)
         if let place { current.update(list.all[place]) }
+        if count > 1 { dropUnlisted(list, of: stream, at: now, &core) }
+        // A hot stream is not moved to a better entrypoint: that one is added, and both feeds are merged. Only if they are
+        // not the same bytes, the stream is moved like any other.
+        let isHot = stream.hot?.isWanted == true
         let isProvedAlive =
             place == nil && current.state == .live && seemsDead(current.candidate, of: stream, core)
         if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now, core),
-            current.state == .live || place == nil
+            current.state == .live && (!isHot || stream.hot!.isDifferent(target.endpoint, at: now)) || place == nil
         {
             return move(stream, from: current, to: target, at: now, &core)
         }
@@ -71,7 +76,7 @@ extension Fetcher {
         let others = CandidateList(
             list.all.filter {
                 !used.contains($0.endpoint) && !parents.isAvoided($0.endpoint, at: now)
-                    && !isShedding($0, at: now, core)
+                    && !isShedding($0, at: now, core) && (!isHot || isLate || isTwin($0, of: stream, at: now, core))
             })
         if let other = best(of: others, isExtra: !isLate, for: stream, at: now, core) {
             stream.times.noteExtraPath(at: now)

@@ -52,13 +52,15 @@ extension Fetcher {
         core.context.noteWork()
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
-        if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50) {
+        if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50),
+            path.tag == nil || !hasAll(of: entry, on: path, of: stream, at: now)
+        {
             // The parent sends, but its packets do not arrive here, or its reply was lost and this node does not know
             // what it sends.
             subscribe(path, of: stream, at: now, &core)
             return nil
         }
-        guard let incarnation = stream.incarnation, path.tag == incarnation.tag else { return nil }
+        guard let incarnation = stream.incarnation, path.carries(incarnation.tag) else { return nil }
         return (path, stream)
     }
 

@@ -43,7 +43,9 @@ extension Fetcher {
     /// Sends or repeats the Subscribe for a path. Sends nothing until the link is open.
     func subscribe(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard path.link.isAlive else { return }
-        if path.tag == nil { path.beginRequest(from: start(of: stream)) }
+        if path.tag == nil {
+            path.beginRequest(from: startsAsTwin(path, of: stream, at: now) ? .live : start(of: stream))
+        }
         var below: [NodeID] = isEdge ? [] : [core.context.id]
         for child in stream.children {
             for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
@@ -82,6 +84,7 @@ extension Fetcher {
     }
 
     func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        core.endTwin(on: path, of: stream)
         stream.paths.remove(path)
         path.link.removeSubscription(path.subscription)
         core.send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)

@@ -6,7 +6,8 @@ extension Fetcher {
     /// How many paths a stream should have now.
     func pathsWanted(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Int {
         stream.quality.pathsWanted(
-            pathsMin: core.configuration.pathsMin, adapts: core.configuration.adaptsPaths, at: now)
+            pathsMin: max(core.configuration.pathsMin, stream.hot?.isWanted == true ? 2 : 1),
+            adapts: core.configuration.adaptsPaths, at: now)
     }
 
     /// After a long good period, drops back to the number of paths wanted and keeps the best ones. A preferred parent
@@ -71,7 +72,7 @@ extension ParentLink {
 extension StreamPath {
     /// Whether the path carries the current incarnation and, by its parent's reports, the parent's upstream works.
     fileprivate func brings(_ incarnation: IncarnationState?) -> Bool {
-        state == .live && !upstreamSilent && tag == incarnation?.tag
+        state == .live && !upstreamSilent && (incarnation.map { carries($0.tag) } ?? (tag == nil))
     }
 
     fileprivate func isBetter(than other: StreamPath) -> Bool {

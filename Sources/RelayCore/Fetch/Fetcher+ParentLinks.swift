@@ -74,7 +74,8 @@ extension Fetcher {
         noteFailure(of: link.endpoint, at: now)
         for slot in link.streamSlots {
             guard let stream = core.streams[slot], let path = stream.paths.path(on: link), path.state != .leaving,
-                !stream.paths.hasSettled(besides: path),
+                !stream.paths.hasSettled(besides: path)
+                    || stream.hot != nil && !isCarried(stream, besides: path, at: now),
                 case .list(let list) = candidates(for: stream, at: now, &core)
             else { continue }
             let next = list.all.first { $0.endpoint != link.endpoint && !parents.isAvoided($0.endpoint, at: now) }
@@ -123,6 +124,7 @@ extension Fetcher {
     mutating func lose(_ link: ParentLink, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
+            core.endTwin(on: path, of: stream)
             urgeLookUp(for: path, stream, at: now, &core)
             // A link without data measures no loss. So the stream avoids this parent for a while because of the loss
             // measured before.
@@ -131,6 +133,7 @@ extension Fetcher {
             }
         }
         stream.paths.removeAll(on: link)
+        tendTwins(of: stream, at: now, &core)
         choosePaths(for: stream, at: now, &core)
     }
 

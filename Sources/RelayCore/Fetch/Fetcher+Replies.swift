@@ -10,6 +10,8 @@ extension Fetcher {
         case continues(StreamPath, StreamState)
         /// The parent sends another incarnation, which replaces the current one, if any.
         case begins(IncarnationTag, StreamPath, StreamState)
+        /// The parent sends another incarnation, which is to be merged into the current one.
+        case twins(IncarnationTag, StreamPath, StreamState)
     }
 
     mutating func onSubscribeReply(
@@ -48,7 +50,9 @@ extension Fetcher {
         _ core: inout NodeCore
     ) -> ReplyOutcome {
         let tag = IncarnationTag(stream: stream.name, source: reply.source, incarnation: reply.incarnation)
-        path.accept(tag, backlogEnd: reply.highest.rawValue)
+        let isTwin = stream.incarnation?.tag != tag && takesTwin(tag, on: path, of: stream, at: now)
+        path.accept(tag, backlogEnd: isTwin ? 0 : reply.highest.rawValue)
+        if isTwin { return .twins(tag, path, stream) }
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
             let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
@@ -59,7 +63,7 @@ extension Fetcher {
                 return .settled
             }
         }
-        if path.isDeferred {
+        if path.isDeferred || path.twin != nil {
             // The first packets of that incarnation were not kept and are lost here, so the node subscribes again. This
             // takes no token for a source change: otherwise a token bucket that was once empty would stay empty, and
             // the stream would not come back.
@@ -102,9 +106,11 @@ extension Fetcher {
         _ core: inout NodeCore
     ) {
         guard let (path, stream) = path(of: subscription, on: link, core) else { return }
+        core.endTwin(on: path, of: stream)
         stream.paths.remove(path)
         link.removeSubscription(subscription)
         if reason != .leaseExpired { stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now) }
+        tendTwins(of: stream, at: now, &core)
         choosePaths(for: stream, at: now, &core)
     }
 

@@ -23,6 +23,7 @@ extension Fetcher {
     /// Repeats unanswered Subscribes, gives up paths whose parent never answers, and removes paths that are no longer
     /// needed.
     mutating func tendPaths(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        tendTwins(of: stream, at: now, &core)
         for path in stream.paths.all where stream.paths.all.contains(where: { $0 === path }) {
             if path.state == .leaving {
                 if now - path.since >= Self.overlapMax { stay(on: path, of: stream, at: now, &core) }
@@ -45,7 +46,14 @@ extension Fetcher {
     }
 
     /// The new path did not become live in time: returns to the one that was to be left.
-    private func stay(on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+    private mutating func stay(
+        on path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        if stream.paths.all.contains(where: { $0.twin?.isMerged == false }) {
+            // The next entrypoint's feed is another one: it replaces the stream's own incarnation.
+            removePath(path, of: stream, at: now, &core)
+            return tendTwins(of: stream, at: now, &core)
+        }
         path.becomeLive()
         for other in stream.paths.all where other.state == .joining {
             stream.candidates.noteRefusal(by: other.candidate.endpoint, at: now)
@@ -58,7 +66,7 @@ extension Fetcher {
     private mutating func checkSilence(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         let silentSince = max(stream.arrivals.lastKept, stream.times.lastJoin, core.clock.judgeSilenceFrom)
         guard stream.incarnation != nil, !stream.paths.isEmpty,
-            now - silentSince >= core.configuration.streamSilenceMax
+            now - silentSince >= core.configuration.streamSilenceMax, !isSilenceOfEncoder(stream, at: now, core)
         else { return }
         stream.quality.needAll(at: now)
         choosePaths(for: stream, at: now, &core)
@@ -90,7 +98,7 @@ extension Fetcher {
             }
         }
         if let incarnation = stream.incarnation, let first = incarnation.gaps.first {
-            if stream.paths.all.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) {
+            if stream.paths.all.contains(where: { $0.link.isAlive && $0.carries(incarnation.tag) }) {
                 wake = min(wake, max(incarnation.gaps.nextDue, soonest))
             }
             // A gap after the newest packet delays no delivery.

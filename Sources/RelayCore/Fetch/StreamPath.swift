@@ -41,6 +41,8 @@ final class StreamPath {
     private(set) var backlogEnd: UInt64 = 0
     /// The parent's own upstream is silent. Set by `noteUpstream`.
     private(set) var upstreamSilent = false
+    /// Present if the path brings another feed of a hot stream. Changed by the methods of the extension below.
+    private(set) var twin: TwinFeed?
 
     // MARK: What arrived on it, as the receiver records it
 
@@ -77,6 +79,7 @@ final class StreamPath {
 
     func update(_ candidate: ParentCandidate) { self.candidate = candidate }
     func becomeLive() { state = .live }
+    func becomeJoining() { state = .joining }
 
     func beginLeaving(at now: MonotonicInstant) {
         state = .leaving
@@ -145,6 +148,44 @@ final class StreamPath {
     @inline(__always) func noteLag(_ span: TimeSpan) { lag.note(span) }
 
     func noteRetransmitAsked() { retransmitsAsked += 1 }
+}
+
+/// Twin feeds. Everything else in this node uses the numbers of the stream's own incarnation; only messages of and to the
+/// parent of a twin have the twin's numbers.
+extension StreamPath {
+    /// Whether the path brings packets of this incarnation: under their own numbers, or as a merged twin.
+    func carries(_ incarnation: IncarnationTag) -> Bool { tag == incarnation || twin?.isMerged == true }
+
+    /// The number in the stream's own incarnation for a number in a message of the parent. Nil if there is none.
+    func ownNumber(_ number: UInt64) -> UInt64? { twin == nil ? number : twin?.ownNumber(number) }
+
+    /// The number by which the parent knows a packet. Nil if it has none.
+    func parentNumber(_ number: UInt64) -> UInt64? { twin == nil ? number : twin?.feedNumber(number) }
+
+    func begin(_ twin: TwinFeed) { self.twin = twin }
+
+    /// Returns the twin that ends, whose key the caller releases.
+    func endTwin() -> TwinFeed? {
+        defer { twin = nil }
+        return twin
+    }
+
+    /// See `TwinFeed.note`.
+    func noteFeed(_ number: UInt64, _ hash: UInt64, against own: PayloadRing) -> Bool {
+        twin?.note(number, hash, against: own, mark: bit) ?? false
+    }
+
+    /// See `TwinFeed.noteOwn`.
+    func noteOwn(_ number: UInt64, _ hash: UInt64) -> Bool { twin?.noteOwn(number, hash) ?? false }
+
+    func noteFilled() { twin?.noteFilled() }
+
+    /// The twin must learn its numbers again, because of a mismatch or because the stream's own numbers are others now.
+    func unmerge(isMismatch: Bool, at now: MonotonicInstant) {
+        if isMismatch { twin?.noteMismatch(at: now) } else { twin?.learn(at: now) }
+        if state == .live { becomeJoining() }
+        forgetPlace()
+    }
 }
 
 /// How much later than the stream's fastest path a path carries packets: the longest recent lag, which decays slowly.

@@ -46,6 +46,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     case sourceChanged(StreamName, source: NodeID)
     /// Another entrypoint leads a stream, or nobody does.
     case leaderChanged(StreamName, to: String?, cause: String)
+    /// Two entrypoints of a hot stream forward different bytes.
+    case feedsDiffer(StreamName, String, String)
     case loopRefused(StreamName)
     /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
@@ -107,6 +109,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .leaderChanged(let stream, let leader?, let cause): "\(stream): \(leader) leads now: \(cause)"
         case .leaderChanged(let stream, nil, _):
             "\(stream): no entrypoint leads it any more: the leader or its encoder is lost, and no other one has it"
+        case .feedsDiffer(let stream, let one, let other):
+            "\(stream): the feeds of \(one) and \(other) are not byte-identical: handled as warm standby; send the output of "
+                + "one encoder to both (ffmpeg's tee), or say standby=warm"
         case .loopRefused(let stream): "\(stream): subscription would cause a loop, refused"
         case .linkLossy(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has lost over 20 % for 10 s: no extra paths on it"

@@ -23,6 +23,8 @@ struct RelayContext: ~Copyable {
 
     /// Buffer for one packet that is being sealed or opened; its content is valid only during the call.
     let scratch: UnsafeMutableRawBufferPointer
+    /// The same for a packet that is sealed again while its payload is still in `scratch`.
+    let sealing: UnsafeMutableRawBufferPointer
 
     /// Only for jitter and tie-breaks; secrets come from `crypto`.
     private var random: SeededGenerator
@@ -51,9 +53,13 @@ struct RelayContext: ~Copyable {
         id = NodeID(name: configuration.name)
         random = SeededGenerator(seed: seed)
         scratch = .allocate(byteCount: 2_048, alignment: 64)
+        sealing = .allocate(byteCount: 2_048, alignment: 64)
     }
 
-    deinit { scratch.deallocate() }
+    deinit {
+        scratch.deallocate()
+        sealing.deallocate()
+    }
 
     @inline(__always) mutating func count(_ counter: RelayCounter, _ amount: UInt64 = 1) {
         counters.add(counter, amount)

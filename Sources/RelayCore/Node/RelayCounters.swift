@@ -46,6 +46,16 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case lost
     case delivered
     case backlogSent
+    /// Packets that another feed of a hot stream brought before the stream's own incarnation did, or instead of it.
+    case twinPacketsFilled
+    /// Packets of which two feeds of a hot stream brought the same copy.
+    case twinPacketsAgreed
+    /// Numbers for which the feeds of a hot stream had different payloads, or that a feed cannot have reached.
+    case twinMismatches
+    /// How often a feed of a hot stream was recognized as another one's twin.
+    case twinsMerged
+    /// Feeds of hot streams that are not the same bytes as the stream's own.
+    case twinsDifferent
 
     case linksOpened
     case linksDied

@@ -7,6 +7,16 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         guard let arrival = try receiver.open(datagram, from: source, at: now, &core) else { return }
+        if let hot = arrival.stream.hot {
+            mergeIn(arrival, hot, at: now)
+        } else {
+            take(arrival, at: now)
+        }
+    }
+
+    /// Processes a verified packet of the incarnation in use.
+    @inline(__always)
+    func take(_ arrival: borrowing Receiver.Arrival, at now: MonotonicInstant) {
         if let path = arrival.path {
             if receiver.bringsToLife(path, arrival) { becameLive(path, of: arrival.stream, at: now) }
             receiver.noteArrival(arrival, on: path, at: now, &core)
@@ -27,6 +37,7 @@ extension RelayNode {
         case .jumped(let lost):
             if let lost { receiver.sink?.discontinuity(stream: arrival.stream.name, lost: lost) }
         }
+        if arrival.isUnsealed, !receiver.seal(arrival, &core) { return }
         guard let (slot, isRepair) = receiver.store(arrival, at: now, &core) else { return }
         core.forward(slot, arrival.header.sequence, of: arrival.stream, isRepair: isRepair, at: now)
         if receiver.handsOut { deliver(arrival.stream, at: now) }

@@ -94,6 +94,7 @@ extension RelayNode {
                 rewind(stream, to: reply, at: now)
             }
         case .begins(let tag, let path, let stream): begin(tag, reply, on: path, of: stream, at: now)
+        case .twins(let tag, let path, let stream): beginTwin(tag, reply, on: path, of: stream, at: now)
         }
         drainEvents(at: now)
     }
@@ -107,9 +108,11 @@ extension RelayNode {
             return core.context.count(.streamKeysRejected)
         }
         let isChange = stream.incarnation != nil
+        core.endTwin(on: path, of: stream)
         forgetIncarnation(of: stream, at: now)
         receiver.begin(tag, reply, key: key, of: stream, at: now, &core)
         path.forgetPlace()
+        if stream.hot != nil { restartTwins(of: stream, at: now) }
         if isChange {
             core.context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
             receiver.sink?.discontinuity(stream: stream.name, lost: 0)
@@ -154,9 +157,10 @@ extension RelayNode {
         _ entry: LinkHeartbeat.Entry, of heartbeat: LinkHeartbeat, on path: StreamPath, of stream: StreamState,
         at now: MonotonicInstant
     ) {
-        let highest = entry.highest.rawValue
         let held = stream.incarnation?.index.highest ?? 0
-        guard highest > 0 else { return }
+        guard let highest = path.ownNumber(entry.highest.rawValue), highest > 0,
+            path.twin == nil || isPlausible(highest, of: stream, at: now)
+        else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
             receiver.notePromised(

@@ -201,7 +201,9 @@ extension RelayNode {
     }
 
     func handleSourceTimer(of stream: StreamState, at now: MonotonicInstant) {
-        switch origin?.handleTimer(of: stream, at: now, &core) {
+        // Fillers would move the numbers of this feed against those of the other one.
+        let sendsFillers = !fetcher.isHot(stream.name, at: now)
+        switch origin?.handleTimer(of: stream, sendsFillers: sendsFillers, at: now, &core) {
         case nil, .goesOn: core.updateLimit(of: stream, at: now)
         case .mustAnnounce:
             core.updateLimit(of: stream, at: now)

@@ -95,7 +95,12 @@ extension RelayNode {
                 roundTripMilliseconds: path.link.roundTrip.smoothed.map { $0.seconds * 1_000 },
                 lossPercent: path.link.lossPercent, packets: path.packets,
                 retransmitsAsked: path.retransmitsAsked,
-                delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now))
+                delayVariation: path.link.measurements?.summary(of: .delayVariation, at: now),
+                twin: path.twin.map { twin in
+                    TwinStatus(
+                        state: twin.isMerged ? "merged" : "learning", shift: twin.isMerged ? twin.shift : nil,
+                        filled: twin.filled)
+                })
         }
         var report = StreamStatus(
             name: stream.name.text, portset: stream.portset?.description ?? "?",
@@ -106,9 +111,14 @@ extension RelayNode {
             viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
             repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates,
             gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
-            problem: stream.candidates.problem?.description)
+            problem: stream.candidates.problem?.description, feedsDifferent: feedsDifferent(of: stream, at: now))
         report.election = electionStatus(of: stream.name, at: now)
         return report
+    }
+
+    private func feedsDifferent(of stream: StreamState, at now: MonotonicInstant) -> [String]? {
+        guard let hosts = stream.hot?.different(at: now), !hosts.isEmpty else { return nil }
+        return hosts
     }
 
     private func currentAnswer(for path: StreamPath, of stream: StreamState) -> LookUpAnswer? {

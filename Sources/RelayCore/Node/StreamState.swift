@@ -36,6 +36,8 @@ final class StreamState {
     var sourceChanges = SourceChanges()
 
     var departures = Departures()
+    /// Present if this node merges several feeds of the stream. Set by `beginMerging` and `endMerging`.
+    private(set) var hot: HotStream?
 
     /// The entrypoint that leads the stream, as this node sees it as a witness. Set by `follow`.
     private(set) var leader: NodeID?
@@ -51,6 +53,9 @@ final class StreamState {
     func want() { isWanted = true }
     /// The last viewer has left.
     func release() { isWanted = false }
+
+    func beginMerging() { hot = hot ?? HotStream() }
+    func endMerging() { hot = nil }
 
     func begin(_ incarnation: IncarnationState) { self.incarnation = incarnation }
     func endIncarnation() { incarnation = nil }

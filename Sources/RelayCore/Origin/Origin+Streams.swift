@@ -88,7 +88,8 @@ extension Origin {
         let body = WireLimits.streamHeaderLength
         let length = body + payload.count + WireLimits.sealTagLength
         let packet = UnsafeMutableRawBufferPointer(rebasing: core.context.scratch[..<length])
-        DataHeader.writeStreamHeader(into: packet, tag: incarnation.tag, sequence: sequence, isFiller: isFiller)
+        DataHeader.writeStreamHeader(
+            into: packet, tag: incarnation.tag, sequence: sequence, kind: isFiller ? .filler : .data)
         let text = UnsafeMutableRawBufferPointer(rebasing: packet[body..<body + payload.count])
         text.copyMemory(from: payload)
         core.crypto.seal(
@@ -105,12 +106,14 @@ extension Origin {
 
     // MARK: Timers
 
-    /// Sends a filler if one is due.
-    func handleTimer(of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> TimerOutcome {
+    /// Sends a filler if one is due and the stream has fillers.
+    func handleTimer(
+        of stream: StreamState, sendsFillers: Bool, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> TimerOutcome {
         guard let source = stream.origin else { return .goesOn }
         guard !source.isWithdrawn(at: now) else { return .mustWithdraw }
         let interval = core.configuration.fillerInterval
-        if !stream.children.isEmpty, source.needsFiller(every: interval, at: now) {
+        if sendsFillers, !stream.children.isEmpty, source.needsFiller(every: interval, at: now) {
             core.context.count(.fillerSent)
             Self.emit(UnsafeRawBufferPointer(start: nil, count: 0), isFiller: true, of: stream, at: now, &core)
         }

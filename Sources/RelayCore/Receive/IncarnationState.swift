@@ -10,6 +10,8 @@ final class IncarnationState {
     let incarnation: Incarnation
     let tag: IncarnationTag
     let key: SealKey
+    /// The key of packets that come from a twin feed; nil until there is one. Set by `takeTwinKey`.
+    private(set) var twinKey: SealKey?
     /// The slot in the log of each packet held.
     private(set) var index: SequenceIndex
     /// The missing numbers.
@@ -121,5 +123,19 @@ final class IncarnationState {
     /// See `GapTable.forgetPaths`.
     func forgetPaths(due: MonotonicInstant) { gaps.forgetPaths(due: due) }
 
-    func releaseKey(_ crypto: any PacketCrypto) { crypto.release(key) }
+    // MARK: Keys
+
+    /// The key of packets that come from a twin feed. It is derived when the first such packet is opened or sealed, so that
+    /// other streams need no room for it. Nil if there is no room.
+    func takeTwinKey(_ crypto: any PacketCrypto) -> SealKey? {
+        if let twinKey { return twinKey }
+        twinKey = crypto.deriveTwinKey(key)
+        return twinKey
+    }
+
+    func releaseKey(_ crypto: any PacketCrypto) {
+        crypto.release(key)
+        if let twinKey { crypto.release(twinKey) }
+        twinKey = nil
+    }
 }

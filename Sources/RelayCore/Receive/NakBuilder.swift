@@ -9,6 +9,7 @@ struct NakBuilder {
     /// Maximum number of runs in one NAK. This many always fit into a control datagram.
     private static let runsMax = 60
 
+    /// - Parameter sequence: the number by which the parent knows the packet.
     mutating func add(_ sequence: UInt64, _ path: StreamPath, tryNumber: UInt8, isLast: Bool) {
         let index = naks.lastIndex {
             $0.path === path && $0.nak.tryNumber == tryNumber && $0.nak.isLast == isLast

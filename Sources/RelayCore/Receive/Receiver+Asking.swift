@@ -13,7 +13,7 @@ extension Receiver {
         of stream: StreamState, arrivedOn path: StreamPath?, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         guard let incarnation = stream.incarnation, incarnation.gaps.mayBeDue(at: now) else { return }
-        guard stream.paths.all.contains(where: { $0.link.isAlive && $0.tag == incarnation.tag }) else {
+        guard stream.paths.all.contains(where: { $0.link.isAlive && $0.carries(incarnation.tag) }) else {
             return
         }
         core.context.noteWork(UInt64(incarnation.gaps.count))
@@ -23,7 +23,9 @@ extension Receiver {
         incarnation.takeDueGaps(
             at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0
         ) { gap in
-            guard let path = likeliestPath(for: gap, of: stream, incarnation.tag, deadline: deadline, at: now) else {
+            guard let path = likeliestPath(for: gap, of: stream, incarnation.tag, deadline: deadline, at: now),
+                let number = path.parentNumber(gap.sequence)
+            else {
                 gap.due = now + .milliseconds(100)
                 return
             }
@@ -32,12 +34,12 @@ extension Receiver {
                 gap.tries = min(gap.tries + 1, Nak.triesMax)
                 gap.triedAt = now
                 gap.due = now + patience(link) * (1 << Int64(min(gap.tries, 4)))
-                return naks.add(gap.sequence, path, tryNumber: gap.tries, isLast: false)
+                return naks.add(number, path, tryNumber: gap.tries, isLast: false)
             }
             let before = gap.tries
             guard let ask = repairTimes(link, deadline).next(&gap, isRepeated: isRepeated, at: now) else { return }
             gap.askedOn = path.bit
-            naks.add(gap.sequence, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
+            naks.add(number, path, tryNumber: ask.tryNumber, isLast: ask.isLast)
             guard gap.tries > before else { return }
             path.noteRetransmitAsked()
             link.noteRetransmitAsked()
@@ -62,10 +64,10 @@ extension Receiver {
         at now: MonotonicInstant
     ) -> StreamPath? {
         if stream.paths.all.count == 1, let only = stream.paths.all.first {
-            return only.link.isAlive ? only : nil
+            return only.link.isAlive && only.carries(tag) ? only : nil
         }
         if gap.askedOn != 0, let asked = stream.paths.all.first(where: { $0.bit == gap.askedOn }),
-            asked.link.isAlive, asked.tag == tag,
+            asked.link.isAlive, asked.carries(tag),
             !repairTimes(asked.link, deadline).beginsTry(gap, at: now)
         {
             // A repeated try stays on its path: on another one it would be answered a second time.
@@ -73,7 +75,7 @@ extension Receiver {
         }
         let left = gap.detected + deadline - now
         var best: (score: Double, path: StreamPath)?
-        for path in stream.paths.all where path.link.isAlive && path.tag == tag {
+        for path in stream.paths.all where path.link.isAlive && path.carries(tag) {
             let passes = 1 - path.link.recentLoss.share
             var score = passes * passes
             if gap.lostOn & path.bit == 0 { score *= 0.5 }

@@ -12,7 +12,9 @@ extension Receiver {
         _ core: inout NodeCore
     ) -> UInt64 {
         guard stream.origin == nil, let incarnation = stream.incarnation, oldest > wanted,
-            let path = stream.paths.all.first(where: { $0.state != .leaving })
+            let path = stream.paths.all.first(where: {
+                $0.state != .leaving && ($0.tag == nil || $0.carries(incarnation.tag))
+            })
         else { return oldest }
         let lowest = max(wanted, oldest > Self.backfillMax ? oldest - Self.backfillMax : 1, 1)
         core.context.noteWork(oldest - lowest)

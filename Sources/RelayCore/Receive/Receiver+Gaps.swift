@@ -118,7 +118,7 @@ extension Receiver {
     }
 
     private func isBringing(_ path: StreamPath, _ tag: IncarnationTag) -> Bool {
-        path.state == .live && path.link.isAlive && path.tag == tag && path.lastSequence != 0
+        path.state == .live && path.link.isAlive && path.carries(tag) && path.lastSequence != 0
     }
 
     /// How long to wait for a parent to repair its own gap: longer than it normally needs.
@@ -154,18 +154,23 @@ extension Receiver {
     /// The numbers skipped before a new packet are missing, and an edge must wait for them. This applies to every
     /// packet, even to a retransmit or to a late packet from a parent that was just left. Numbers that the packet's
     /// path shows to be missing are already in the table.
+    ///
+    /// - Parameter isAhead: whether the packet is from a twin feed, which may be ahead of the stream's own incarnation. This
+    ///   one then needs some time to bring the numbers skipped.
     @inline(__always)
     func noteHoles(
-        before sequence: UInt64, in stream: StreamState, _ incarnation: IncarnationState, at now: MonotonicInstant,
+        before sequence: UInt64, isAhead: Bool, in stream: StreamState, _ incarnation: IncarnationState,
+        at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
         let next = incarnation.index.isEmpty ? incarnation.start : incarnation.index.highest + 1
         let floor = max(next, incarnation.nextToDeliver)
         guard floor > 0, sequence > floor else { return }
+        let due = now + .milliseconds(100) + (isAhead ? lag(of: sequence - floor, in: stream, at: now) : .zero)
         for missing in floor..<sequence where !incarnation.gaps.contains(missing) {
             core.context.noteWork()
             let isNoted = incarnation.noteGap(missing, max: core.configuration.gapsMax, at: now) { gap in
-                gap.due = now + .milliseconds(100)
+                gap.due = due
             }
             guard isNoted else {
                 core.context.count(.droppedGapTableFull)

@@ -22,6 +22,9 @@ struct Receiver: ~Copyable {
         /// The bytes for the log: stream header and payload at an edge, the sealed packet elsewhere.
         let first: UnsafeRawBufferPointer
         let second: UnsafeRawBufferPointer?
+        let payload: UnsafeRawBufferPointer
+        /// The packet is from a twin feed, and `first` is where it will be sealed under its own number.
+        var isUnsealed = false
 
         var sequence: UInt64 { header.sequence.rawValue }
         var payloadLength: Int {
@@ -73,7 +76,12 @@ struct Receiver: ~Copyable {
         // The path is looked up before the seal is verified, not after: if the state of a thousand streams has left the
         // processor's caches, the path and the key are then fetched from memory together.
         let path = stream.paths.path(on: link)
-        guard let key = stream.incarnation?.key else { return reject(.rejectedUnknownIncarnation, &core) }
+        guard let incarnation = stream.incarnation else { return reject(.rejectedUnknownIncarnation, &core) }
+        var key = incarnation.key
+        if header.tag != incarnation.tag || header.kind == .twin {
+            guard let other = otherKey(for: header, incarnation, path, &core) else { return nil }
+            key = other
+        }
         let sealed = UnsafeRawBufferPointer(rebasing: datagram[WireLimits.linkHeaderLength...])
         let streamHeader = UnsafeRawBufferPointer(rebasing: sealed[..<WireLimits.streamHeaderLength])
         let cipherEnd = sealed.count - WireLimits.sealTagLength
@@ -89,17 +97,16 @@ struct Receiver: ~Copyable {
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
-        stream.arrivals.noteArrival(at: now)
+        if header.tag == incarnation.tag { stream.arrivals.noteArrival(at: now) }
         path?.noteArrival(at: now)
-        return handsOut
-            ? Arrival(
-                header: header, link: link, stream: stream, path: path, first: streamHeader,
-                second: UnsafeRawBufferPointer(plaintext))
-            : Arrival(header: header, link: link, stream: stream, path: path, first: sealed, second: nil)
+        let payload = UnsafeRawBufferPointer(plaintext)
+        return Arrival(
+            header: header, link: link, stream: stream, path: path, first: handsOut ? streamHeader : sealed,
+            second: handsOut ? payload : nil, payload: payload)
     }
 
     @inline(__always)
-    private func reject(_ reason: RelayCounter, _ core: inout NodeCore) -> Arrival? {
+    func reject<Result: ~Copyable>(_ reason: RelayCounter, _ core: inout NodeCore) -> Result? {
         core.context.count(reason)
         return nil
     }
@@ -109,7 +116,9 @@ struct Receiver: ~Copyable {
     func accept(_ arrival: borrowing Arrival, at now: MonotonicInstant, _ core: inout NodeCore) -> Acceptance {
         let (stream, sequence) = (arrival.stream, arrival.sequence)
         guard let incarnation = stream.incarnation else { return drop(.rejectedTooOld, &core) }
-        switch incarnation.reception(of: sequence, core.log, isStranded: isStranded(stream, at: now)) {
+        switch incarnation.reception(
+            of: sequence, core.log, isStranded: !arrival.isUnsealed && isStranded(stream, at: now))
+        {
         case .held(let slot):
             if !arrival.header.retransmitted { arrival.path?.noteLag(now - core.log[slot].arrival) }
             stream.arrivals.noteDuplicate()
@@ -153,7 +162,7 @@ struct Receiver: ~Copyable {
             if let gap, gap.lostOn & path.bit != 0 { noteReordered(gap, on: path, at: now, &core) }
         }
         stream.arrivals.noteKept(at: now)
-        noteHoles(before: sequence, in: stream, incarnation, at: now, &core)
+        noteHoles(before: sequence, isAhead: arrival.isUnsealed, in: stream, incarnation, at: now, &core)
         incarnation.insert(sequence, slot: slot)
         stream.arrivals.noteRate(at: now)
         incarnation.lowerStart(to: sequence)
@@ -203,6 +212,7 @@ struct Receiver: ~Copyable {
         stream.arrivals.noteKept(at: now)
         incarnation.rewind(to: reply.oldest.rawValue)
         for path in stream.paths.all { path.forgetPlace() }
+        forgetTwins(of: stream, at: now)
         return true
     }
 }

@@ -43,6 +43,12 @@ enum CounterHelp {
         "lost": "Packets lost for good: at an edge, missing at their deadline.",
         "delivered": "Packets handed to the streaming server.",
         "backlog_sent": "Packets of prebursts and resumes sent to children.",
+        "twin_packets_filled": "Packets of hot streams that the second entrypoint's feed brought first, or alone.",
+        "twin_packets_agreed": "Packets of hot streams of which both entrypoints' feeds brought the same copy.",
+        "twin_mismatches":
+            "Numbers for which the feeds of a hot stream had different payloads, or that a feed cannot have reached.",
+        "twins_merged": "Times that an entrypoint's feed was recognized as the twin of a hot stream.",
+        "twins_different": "Feeds of hot streams that are not the same bytes as the stream: handled as warm standby.",
         "links_opened": "Links opened by children.",
         "links_died": "Links to parents that timed out.",
         "links_renewed": "Links that got new keys.",
