@@ -5,6 +5,9 @@ import RelayWire
 extension RelayNode {
     // MARK: Witness
 
+    /// The entrypoint that leads the stream as this witness sees it. Nil if none does, or if this node is no witness.
+    public func witnessedLeader(of name: StreamName) -> NodeID? { witness?.leader(of: name) }
+
     func isVoting(at now: MonotonicInstant) -> Bool { witness?.isVoting(core, at: now) ?? false }
 
     /// What entrypoints announce here has changed, or a link has failed.
