@@ -30,7 +30,8 @@ struct HeartbeatTests {
         let link = link()
         link.roundTrip.sample(.milliseconds(10))
         var sent = 0
-        for milliseconds in Int64(1_000)..<1_750 where link.takeHeartbeat(interval: Self.interval, at: instant(milliseconds)) {
+        for milliseconds in Int64(1_000)..<1_750
+        where link.takeHeartbeat(interval: Self.interval, at: instant(milliseconds)) {
             sent += 1
         }
         #expect(sent == 15)

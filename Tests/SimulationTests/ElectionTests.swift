@@ -83,7 +83,9 @@ struct ElectionTests {
 
     @Test("The same seed gives the same run, another seed another one")
     func runsRepeat() {
-        let (first, second) = (ElectionChaos(ElectionOptions(seed: 5)).run(), ElectionChaos(ElectionOptions(seed: 5)).run())
+        let (first, second) = (
+            ElectionChaos(ElectionOptions(seed: 5)).run(), ElectionChaos(ElectionOptions(seed: 5)).run()
+        )
         #expect(first.digest == second.digest)
         #expect(first.digest != ElectionChaos(ElectionOptions(seed: 6)).run().digest)
     }

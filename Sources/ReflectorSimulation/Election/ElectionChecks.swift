@@ -13,7 +13,7 @@ extension ElectionNetwork {
     /// Checks a witness's new leader.
     func checkLeader(_ name: StreamName, to leader: String?, cause: String, by witness: Int) {
         guard let leader, let index = topology.index(of: leader) else {
-            if leader != nil { violate("\(hosts[witness].node.name): \(name) is led by \(leader ?? "?"), which is no host") }
+            if let leader { violate("\(hosts[witness].node.name): \(name) is led by \(leader), which is no host") }
             return
         }
         if leader == ElectionTopology.stranger { violate("\(hosts[witness].node.name): \(name) is led by a stranger") }
@@ -28,10 +28,14 @@ extension ElectionNetwork {
     func checkPull(_ name: StreamName, by entrypoint: Int, unled: UnledTimes) {
         guard let stream = zone.streams.firstIndex(where: { $0.name == name }) else { return }
         let host = hosts[entrypoint].node.name
-        if host == ElectionTopology.stranger { return violate("\(host) pulls \(name), though the zone does not name it") }
+        if host == ElectionTopology.stranger {
+            return violate("\(host) pulls \(name), though the zone does not name it")
+        }
         // A backup of a stream with one puller needs two witnesses at least, whichever rule it follows. Its rank by the
         // zone may be old, so every candidate that is first by some recent list is let through.
-        guard ElectionTopology.Kind(rawValue: stream) == .coldPull, !unled.wasFirst(host) else { return }
+        guard ElectionTopology.Kind(rawValue: stream) == .coldPull, !unled.wasFirst(host),
+            zone.streams[stream].ordered.first != host
+        else { return }
         let orphaned = topology.sets.count { unled.isUnled(witness: $0, stream, since: now - Self.voteAgeMax, self) }
         if orphaned < 2 { violate("\(host) begins to pull \(name) on the word of \(orphaned) witnesses") }
     }
@@ -66,12 +70,14 @@ extension ElectionNetwork {
                 let name = listed.candidates.first { NodeID(name: $0) == leader }
                 if name != best {
                     violate(
-                        "\(hosts[set].node.name): \(listed.name) is led by \(name ?? "nobody that the zone names"), not by \(best)")
+                        "\(hosts[set].node.name): \(listed.name) is led by \(name ?? "nobody that the zone names"), not by \(best)"
+                    )
                 }
             }
             let pullers = topology.entrypoints.filter { feeds[$0].isLive }.map { topology.hosts[$0].name }
             switch kind {
-            case .coldPull where pullers != [best]: violate("\(listed.name) is pulled by \(pullers), not by \(best) alone")
+            case .coldPull where pullers != [best]:
+                violate("\(listed.name) is pulled by \(pullers), not by \(best) alone")
             case .coldPullByMany where !pullers.contains(best): violate("\(listed.name) is not pulled by \(best)")
             default: break
             }
@@ -84,6 +90,9 @@ extension ElectionNetwork {
         let name = "\(hosts[edge].node.name): \(zone.streams[stream].name)"
         let feed = encoders[stream].feeds.first { $0.session == receipt.session && $0.number > 0 }
         guard let feed, let lastAt = receipt.lastAt else { return violate("\(name) does not arrive") }
+        // A new source starts with older packets and catches up.
+        let isCatchingUp = receipt.splicedAt.map { now - $0 < .seconds(3) } ?? false
+        if isCatchingUp, now - lastAt < .milliseconds(500) { return }
         let behind = feed.number - min(receipt.lastNumber, feed.number)
         if behind > UInt64(options.packetsPerSecond) || now - lastAt > .seconds(1) {
             violate("\(name) is \(behind) packets late, the last came \((now - lastAt).milliseconds) ms ago")

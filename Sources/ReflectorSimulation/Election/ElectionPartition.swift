@@ -4,7 +4,7 @@ import RelayCore
 /// An election while random links are cut, many of them in one direction only, and after all of them heal at once.
 ///
 /// ```
-/// |── 8 s steady ──|── 10 s of cuts; from the 3rd on, edges that can be served are ──|── healed, 16 s ──|
+/// |── 14 s steady ──|── 10 s of cuts: edges that can be served are ──|── healed, 16 s ──|
 /// ```
 public struct ElectionPartition {
     public struct Report: Sendable {
@@ -13,18 +13,25 @@ public struct ElectionPartition {
         public var agreesAtOnce: Bool
         /// Longest time after the heal until all witnesses named one leader of every stream.
         public var agreement: TimeSpan
-        /// How many times an edge was checked during the cuts.
+        /// How many times an edge that could be served was checked during the cuts.
         public var checks: Int
+        /// Longest time without the stream, over all edges, while it could be served.
+        public var outage: TimeSpan
     }
 
     public let options: ElectionOptions
     /// Receives a line of text for each fault, alarm and discontinuity.
     public var trace: ((String) -> Void)?
 
-    private static let cutAt = MonotonicInstant.zero + .seconds(8)
+    private static let cutAt = MonotonicInstant.zero + .seconds(14)
     private static let healAt = cutAt + .seconds(10)
     private static let end = healAt + .seconds(16)
-    private static let grace = TimeSpan.seconds(3)
+    private static let agreesAtOnceMax = TimeSpan.seconds(3)
+    /// An entrypoint that has just begun to pull cannot be found at once.
+    private static let grace = TimeSpan.seconds(1)
+    /// Longest time without a stream that could be served. While half of all lines are cut, several parents in a row may
+    /// have to be tried, each for up to 3 s.
+    private static let outageMax = TimeSpan.seconds(6)
     private static let interval = TimeSpan.milliseconds(250)
     /// Witnesses that came to different leaders agree at the latest when the better one has been live for ten seconds.
     private static let agreementMax = TimeSpan.seconds(13)
@@ -37,7 +44,7 @@ public struct ElectionPartition {
         let network = ElectionNetwork(settings)
         network.trace = trace
         scheduleCuts(network)
-        let state = State()
+        let state = State(network)
         network.onMark = { [unowned network] _ in inspect(network, state) }
         network.onAction = { [unowned network] action, host in
             if case .alarm(.leaderChanged(let name, let leader, let cause)) = action {
@@ -55,15 +62,24 @@ public struct ElectionPartition {
         var election = ElectionReport(network)
         election.leaderChanges = state.leaderChanges
         return Report(
-            election: election, agreesAtOnce: agreement <= Self.grace, agreement: agreement, checks: state.checks)
+            election: election, agreesAtOnce: agreement <= Self.agreesAtOnceMax, agreement: agreement,
+            checks: state.checks,
+            outage: state.outage)
     }
 
     private final class State {
         var checks = 0
+        var outage = TimeSpan.zero
+        /// For each host and stream: since when the edge can be served; nil if it cannot.
+        var servableSince: [[MonotonicInstant?]]
         var leaderChanges = 0
         /// Since when all witnesses name one leader of every stream.
         var agreedAt = MonotonicInstant.distantFuture
         var isAgreed = false
+
+        init(_ network: ElectionNetwork) {
+            servableSince = network.hosts.map { _ in network.zone.streams.map { _ in nil } }
+        }
     }
 
     private func scheduleCuts(_ network: ElectionNetwork) {
@@ -87,8 +103,7 @@ public struct ElectionPartition {
         network.checkParents()
         if now < Self.cutAt { return network.checkRecovery() }
         if now < Self.healAt {
-            if now >= Self.cutAt + Self.grace { checkEdges(network, state) }
-            return
+            return checkEdges(network, state)
         }
         let agrees = network.zone.streams.allSatisfy { stream in
             let leaders = network.topology.sets.map { network.hosts[$0].node.relay?.witnessedLeader(of: stream.name) }
@@ -99,19 +114,24 @@ public struct ElectionPartition {
         if !agrees { state.agreedAt = .distantFuture }
     }
 
-    /// Checks that every edge gets every stream that it can be served.
+    /// Checks that every edge gets every stream that it can be served, soon after it can.
     private func checkEdges(_ network: ElectionNetwork, _ state: State) {
         for edge in network.topology.edges {
-            for stream in network.zone.streams.indices where isServable(stream, edge, network) {
-                state.checks += 1
-                guard let lastAt = network.hosts[edge].receiver?.receipts[stream].lastAt,
-                    network.now - lastAt <= .seconds(1)
-                else {
-                    network.violate(
-                        "\(network.hosts[edge].node.name) does not get \(network.zone.streams[stream].name), although "
-                            + "it can reach a witness that can")
+            for stream in network.zone.streams.indices {
+                guard isServable(stream, edge, network) else {
+                    state.servableSince[edge][stream] = nil
                     continue
                 }
+                let since = state.servableSince[edge][stream] ?? network.now
+                state.servableSince[edge][stream] = since
+                state.checks += 1
+                let lastAt = network.hosts[edge].receiver?.receipts[stream].lastAt ?? .zero
+                let outage = network.now - max(lastAt, since)
+                state.outage = max(state.outage, outage)
+                guard outage > Self.outageMax else { continue }
+                network.violate(
+                    "\(network.hosts[edge].node.name) has not got \(network.zone.streams[stream].name) for "
+                        + "\(outage.milliseconds) ms, although it can reach a witness that can")
             }
         }
     }

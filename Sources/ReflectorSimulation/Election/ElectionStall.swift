@@ -30,6 +30,8 @@ public struct ElectionStall {
 
     private static let stalledShare = 0.2
     private static let witnesses = 5
+    /// Mean length of the times in which a link loses everything.
+    private static let burst = TimeSpan.milliseconds(50)
     private static let stall = 1
     private static let tick = 2
     private static let steadyFor = TimeSpan.seconds(15)
@@ -43,7 +45,7 @@ public struct ElectionStall {
         options.packetsPerSecond = 10
         options.setsCount = Self.witnesses
         options.impairment.loss = 0.02
-        options.impairment.episode = .datagrams(3)
+        options.impairment.episode = .time(Self.burst)
         let network = ElectionNetwork(options)
         network.trace = trace
         let begin = MonotonicInstant.zero + Self.steadyFor

@@ -27,7 +27,11 @@ struct StreamReceipt {
         _ payload: NumberedPayload, at now: MonotonicInstant, edge: String, _ invariants: InvariantChecker
     ) {
         delivered += 1
-        if let lastAt { gapMax = max(gapMax, now - max(lastAt, gapFrom)) } else if let wantedAt { firstAfter = now - wantedAt }
+        if let lastAt {
+            gapMax = max(gapMax, now - max(lastAt, gapFrom))
+        } else if let wantedAt {
+            firstAfter = now - wantedAt
+        }
         lastAt = now
         let index = last.firstIndex { $0.session == payload.session }
         if let index {
@@ -56,7 +60,8 @@ struct StreamReceipt {
             sourceChanges += 1
             if !isSpliced {
                 invariants.violate(
-                    "\(edge) stream \(payload.stream): session \(payload.session) within session \(session)", at: now)
+                    "\(edge) stream \(payload.stream): session \(payload.session) within session \(session)",
+                    at: now)
             }
         }
         if isSpliced || session != payload.session { splicedAt = now }

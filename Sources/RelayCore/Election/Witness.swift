@@ -190,7 +190,10 @@ struct Witness {
                 continue
             }
             if link.announcements?.isConfirmed == false { core.post(.announcerListed(link)) }
-            if entrypoint.isHeard, entrypoint.isReachable, item.supply == .live { candidates[place].isLive = true }
+            guard entrypoint.isHeard, entrypoint.isReachable else { continue }
+            candidates[place].isLive = item.supply == .live
+            candidates[place].isLapsed = item.supply != .live
+            candidates[place].incarnation = item.incarnation
         }
         return (candidates, now < judgeFrom)
     }

@@ -21,6 +21,8 @@ struct ParentHistory {
     mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) {
         penalties.wellNow(endpoint, at: now)
     }
+    /// The parent has shown in another way that it can be reached: it may be tried at once.
+    mutating func forgive(_ endpoint: Endpoint, at now: MonotonicInstant) { penalties.forgive(endpoint, at: now) }
     func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
         penalties.isAvoided(endpoint, at: now)
     }
@@ -61,6 +63,11 @@ struct PenaltyTable {
         let failures = min(before + 1, 16)
         let span = min(TimeSpan(nanoseconds: first.nanoseconds << Int64(failures - 1)), most)
         entries[endpoint] = Entry(until: now + span, failures: failures, wellSince: nil)
+    }
+
+    /// It need not be avoided now. Its next penalty is as long as if nothing had happened.
+    mutating func forgive(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        if let entry = entries[endpoint], entry.until > now { entries[endpoint]?.until = now }
     }
 
     /// The link to it is alive (again).
