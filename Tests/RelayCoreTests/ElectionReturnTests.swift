@@ -111,4 +111,18 @@ struct ElectionReturnTests {
         #expect(history.isAvoided(endpoint, at: instant(300) + .milliseconds(7_900)))
         #expect(!history.isAvoided(endpoint, at: instant(300) + .milliseconds(8_000)))
     }
+
+    @Test("A parent has failed again only if it was not well in between")
+    func failuresInARow() {
+        var history = ParentHistory(first: .seconds(2), most: .seconds(30))
+        let endpoint = Bench.endpoint(1)
+        history.fail(endpoint, at: instant(0))
+        #expect(!history.hasFailedAgain(endpoint, at: instant(0)))
+        history.wellNow(endpoint, at: instant(2_100))
+        history.fail(endpoint, at: instant(3_000))
+        #expect(history.isAvoided(endpoint, at: instant(3_000)))
+        #expect(!history.hasFailedAgain(endpoint, at: instant(3_000)))
+        history.fail(endpoint, at: instant(8_000))
+        #expect(history.hasFailedAgain(endpoint, at: instant(8_000)))
+    }
 }
