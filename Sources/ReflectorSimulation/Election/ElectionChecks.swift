@@ -42,6 +42,7 @@ extension ElectionNetwork {
 
     /// Checks from whom set reflectors fetch.
     func checkParents() {
+        logPaths()
         for set in topology.sets {
             guard let relay = hosts[set].node.relay, now >= hosts[set].node.pausedUntil else { continue }
             for path in relay.snapshot.paths {

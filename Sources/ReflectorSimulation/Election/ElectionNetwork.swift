@@ -20,7 +20,7 @@ final class ElectionNetwork: NetworkScenario {
 
     struct Options {
         var seed: UInt64
-        var packetsPerSecond: Int64 = 20
+        var packetsPerSecond: Int64 = 12
         /// How long an encoder takes to answer a pull: random up to twice this.
         var answerTime = TimeSpan.milliseconds(100)
         /// How long a puller waits after a failure, and an encoder before it connects again.
@@ -61,6 +61,7 @@ final class ElectionNetwork: NetworkScenario {
     private var cuts: [Bool] = []
     private var isCalm = false
     private var sessions: UInt64 = 0
+    private var loggedPaths: [Int: String] = [:]
     private(set) var digest: UInt64
     private(set) var datagrams: UInt64 = 0
 
@@ -98,6 +99,20 @@ final class ElectionNetwork: NetworkScenario {
 
     func log(_ text: @autoclosure () -> String) {
         trace?("\(Double(now.nanoseconds / 1_000) / 1e6) s: \(text())")
+    }
+
+    /// Logs by which paths each node fetches, where that has changed.
+    func logPaths() {
+        guard trace != nil else { return }
+        for (index, host) in hosts.enumerated() {
+            let paths = (host.node.relay?.snapshot.paths ?? []).map { path in
+                let parent = network.node(at: path.parent)?.name ?? "?"
+                return "\(path.stream) from \(parent)\(path.isLeaving ? " (leaving)" : path.isLive ? "" : " (joining)")"
+            }
+            let text = paths.joined(separator: ", ")
+            if loggedPaths[index] != text { log("\(host.node.name) fetches \(text)") }
+            loggedPaths[index] = text
+        }
     }
 
     func violate(_ text: @autoclosure () -> String) { invariants.violate(text(), at: now) }

@@ -24,7 +24,7 @@ extension RelayNode {
             page.isFirst
             ? core.links.parents.all.map { status($0, at: now) }
                 + core.links.children.all.map { status($0, at: now) } : []
-        var status = NodeStatus(
+        var report = NodeStatus(
             name: core.configuration.name, role: core.configuration.role.description,
             region: core.configuration.region?.description, zone: zone, endpoint: endpoint.description,
             uptimeSeconds: (now - core.clock.startedAt).seconds, serial: fetcher.directory.serial,
@@ -39,8 +39,8 @@ extension RelayNode {
                         name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds
                     )
                 })
-        if page.isFirst { status.standbys = standbyStatus(at: now) }
-        return status
+        if page.isFirst { report.standbys = standbyStatus(at: now) }
+        return report
     }
 
     private func status(_ link: ParentLink, at now: MonotonicInstant) -> LinkStatus {
