@@ -78,7 +78,8 @@ extension RelayNode {
     func noteCandidates(of stream: StreamName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         if witness != nil {
             witness?.noteChange()
-            core.clock.scheduleElection(now)
+            // Answers for thousands of streams may come one by one: they are evaluated together.
+            core.clock.scheduleElection(now + .milliseconds(50))
         }
         guard candidacy?.offers.contains(stream) == true else { return }
         if let portset = answer.portset { origin?.learnPortset(portset, ofOffer: stream, at: now, &core) }
