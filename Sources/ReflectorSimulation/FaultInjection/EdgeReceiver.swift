@@ -7,10 +7,16 @@ final class EdgeReceiver: StreamSink {
     let streams: [StreamName]
     private let invariants: InvariantChecker
     var canary: Canary?
+    /// The fault of `ElectionCanary.mixSources`: a packet of the earlier source is delivered among those of the present
+    /// one.
+    var mixesSources = false
     /// Receives a line of text for each discontinuity, long silence and end of a stream.
     var log: ((String) -> Void)?
     private(set) var receipts: [StreamReceipt]
     private var held: NumberedPayload?
+    /// For each stream: the last packet, and the packet that would have followed the last one of the earlier source.
+    private var latest: [NumberedPayload?]
+    private var foreign: [NumberedPayload?]
 
     init(
         name: String, streams: [StreamName], _ invariants: InvariantChecker
@@ -19,6 +25,8 @@ final class EdgeReceiver: StreamSink {
         self.streams = streams
         self.invariants = invariants
         receipts = streams.map { _ in StreamReceipt() }
+        latest = streams.map { _ in nil }
+        foreign = latest
     }
 
     func deliver(_ payload: UnsafeRawBufferPointer, stream: StreamName, slot: Int, at now: MonotonicInstant) {
@@ -52,8 +60,27 @@ final class EdgeReceiver: StreamSink {
         if receipts[stream].lastAt == nil { receipts[stream].wantedAt = now }
     }
 
+    /// Begins to measure the gaps of all streams.
+    func measureGaps(from now: MonotonicInstant) {
+        for index in receipts.indices { receipts[index].measureGaps(from: now) }
+    }
+
+    /// A packet of the earlier source, if the source has changed and the present one has sent three packets.
+    private func takeForeign(_ payload: NumberedPayload) -> NumberedPayload? {
+        let index = payload.stream
+        if var last = latest[index], last.session != payload.session {
+            last.number += 1
+            foreign[index] = last
+        }
+        latest[index] = payload
+        guard payload.number % 4 == 3, let found = foreign[index] else { return nil }
+        foreign[index] = nil
+        return found
+    }
+
     /// The payloads that an edge with the canary's bug delivers in place of this one.
     private func tampered(_ payload: NumberedPayload) -> [NumberedPayload] {
+        if mixesSources, let foreign = takeForeign(payload) { return [payload, foreign] }
         let isDue = payload.number % 500 == 0
         switch canary {
         case .deliverTwice where isDue: return [payload, payload]

@@ -12,6 +12,27 @@ struct SimulatedZone {
         var portset: PortsetID
         /// Hosts of the candidate entrypoints, best first.
         var candidates: [String]
+        /// How the candidates share the work.
+        var policy = StreamPolicy(isPull: false)
+        /// The candidate that an operator has put first.
+        var pinned: String?
+        /// Candidates that an operator has left out.
+        var barred: [String] = []
+
+        /// The candidates in the order in which the name server names them.
+        var ordered: [String] {
+            let open = candidates.filter { !barred.contains($0) }
+            guard let pinned, open.contains(pinned) else { return open }
+            return [pinned] + open.filter { $0 != pinned }
+        }
+
+        /// The strings of the TXT record.
+        var text: [String] {
+            var text = policy.text
+            if let pinned { text.append("pin=\(pinned)") }
+            if !barred.isEmpty { text.append("barred=\(barred.joined(separator: ","))") }
+            return text
+        }
     }
 
     /// A rule: the set regions that serve a region for a portset, as n1, n2, n3.
@@ -43,6 +64,12 @@ struct SimulatedZone {
         serial += 1
     }
 
+    /// Changes the candidates of a stream.
+    mutating func edit(stream: Int, _ change: (inout Stream) -> Void) {
+        change(&streams[stream])
+        serial += 1
+    }
+
     func parents(of region: RegionID, _ portset: PortsetID) -> [RegionID] {
         maps.first { $0.region == region && $0.portset == portset }?.parents ?? []
     }
@@ -64,7 +91,7 @@ struct SimulatedZone {
         }
         for stream in streams {
             names.answers[.candidates(stream.name)] = records(
-                stream.candidates, isOrdered: true, portset: stream.portset)
+                stream.ordered, isOrdered: true, text: stream.text, portset: stream.portset)
             names.answers[.rootSets(stream.portset)] = records(rootHosts)
         }
         for host in hosts {

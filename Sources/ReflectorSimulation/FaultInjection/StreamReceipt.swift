@@ -13,6 +13,8 @@ struct StreamReceipt {
     private(set) var splicedAt: MonotonicInstant?
     private(set) var lastAt: MonotonicInstant?
     private(set) var gapMax = TimeSpan.zero
+    /// Gaps before this instant do not count.
+    private var gapFrom = MonotonicInstant.zero
     var wantedAt: MonotonicInstant?
     private(set) var firstAfter: TimeSpan?
     private(set) var sourceChanges = 0
@@ -25,7 +27,11 @@ struct StreamReceipt {
         _ payload: NumberedPayload, at now: MonotonicInstant, edge: String, _ invariants: InvariantChecker
     ) {
         delivered += 1
-        if let lastAt { gapMax = max(gapMax, now - lastAt) } else if let wantedAt { firstAfter = now - wantedAt }
+        if let lastAt {
+            gapMax = max(gapMax, now - max(lastAt, gapFrom))
+        } else if let wantedAt {
+            firstAfter = now - wantedAt
+        }
         lastAt = now
         let index = last.firstIndex { $0.session == payload.session }
         if let index {
@@ -50,7 +56,14 @@ struct StreamReceipt {
         } else {
             last.append((payload.session, payload.number))
         }
-        if let session, session != payload.session { sourceChanges += 1 }
+        if let session, session != payload.session {
+            sourceChanges += 1
+            if !isSpliced {
+                invariants.violate(
+                    "\(edge) stream \(payload.stream): session \(payload.session) within session \(session)",
+                    at: now)
+            }
+        }
         if isSpliced || session != payload.session { splicedAt = now }
         session = payload.session
         announcedLost = 0
@@ -62,6 +75,12 @@ struct StreamReceipt {
     mutating func note(lost: UInt64) {
         announcedLost += lost
         if lost == 0 { isSpliced = true }
+    }
+
+    /// Forgets the gaps so far. The present gap counts from this instant.
+    mutating func measureGaps(from now: MonotonicInstant) {
+        gapFrom = now
+        gapMax = .zero
     }
 
     /// The streaming server starts afresh, because the edge crashed or because the stream ended for lack of viewers.

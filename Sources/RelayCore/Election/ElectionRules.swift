@@ -12,6 +12,8 @@ public struct ElectionRules: Sendable, Hashable {
     public var evaluationsUnled = 2
     /// A candidate with a better rank leads again after its data have advanced for this long.
     public var failbackAfter: TimeSpan = .seconds(10)
+    /// The same for a candidate whose data went on, and which a witness only could not hear.
+    public var returnAfter: TimeSpan = .seconds(1)
     /// A stream that is announced but that nobody has led yet counts as orphaned after this long.
     public var startPatience: TimeSpan = .seconds(3)
     /// How long the candidate of rank 3 waits for the one of rank 2 before it pulls an orphaned stream; rank 4 waits

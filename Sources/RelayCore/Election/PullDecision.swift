@@ -35,7 +35,7 @@ struct PullDecision: Equatable {
         guard policy.standby == .cold, rank > 1 else { return set(true) }
         if isPulling {
             electedAt = nil
-            return mustStop(rank, votes, isLive: isLive, rules) ? set(false) : false
+            return mustStop(rank, policy, votes, isLive: isLive, rules) ? set(false) : false
         }
         guard isElected(policy, votes, rules) else {
             electedAt = nil
@@ -56,9 +56,13 @@ struct PullDecision: Equatable {
     }
 
     /// Whether more than half of the voting witnesses say that a better candidate leads, or any other one while this
-    /// node has no data.
-    private func mustStop(_ rank: Int, _ votes: Votes, isLive: Bool, _ rules: ElectionRules) -> Bool {
+    /// node has no data. If the stream may have many pullers, this node goes on as long as one witness needs it, since
+    /// one was enough to begin.
+    private func mustStop(
+        _ rank: Int, _ policy: StreamPolicy, _ votes: Votes, isLive: Bool, _ rules: ElectionRules
+    ) -> Bool {
         guard rules.standsDown else { return false }
+        if policy.pullers == .many, votes.orphanedWithSubscribers > 0 || votes.leaders.contains(rank) { return false }
         let others = votes.leaders.count { isLive ? $0 < rank : $0 != rank }
         return others > votes.heard / 2
     }

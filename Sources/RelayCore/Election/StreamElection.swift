@@ -13,6 +13,22 @@ struct StreamElection {
         var node: NodeID
         /// It is alive and announces the stream with data.
         var isLive: Bool
+        /// It is alive, but its encoder is lost.
+        var isLapsed = false
+        /// The incarnation that it announces.
+        var incarnation = Incarnation.none
+    }
+
+    /// What this witness remembers of a candidate that is live, or that it cannot hear.
+    private struct Liveness {
+        var node: NodeID
+        var incarnation: Incarnation
+        var isLive = true
+        var since: MonotonicInstant
+        /// How long it must be live before it leads again.
+        var patience: TimeSpan
+        /// It was live for longer than a failback takes before this witness lost it.
+        var wasSteady = false
     }
 
     /// Why the leader changed.
@@ -42,8 +58,7 @@ struct StreamElection {
     /// The stream had a leader and lost it, and no candidate is live.
     private(set) var isOrphaned = false
     private let since: MonotonicInstant
-    /// Since when each live candidate is live.
-    private var liveSince: [(node: NodeID, at: MonotonicInstant)] = []
+    private var heard: [Liveness] = []
     /// Evaluations in a row that found the leader not live, and the last of them.
     private var unled = 0
     private var lastUnled = MonotonicInstant.zero
@@ -59,12 +74,10 @@ struct StreamElection {
         _ candidates: [Candidate], pinned: NodeID?, startGrace: TimeSpan, _ rules: ElectionRules,
         at now: MonotonicInstant
     ) -> Bool {
-        note(candidates, at: now)
+        note(candidates, rules, at: now)
         if let pinned, isLive(pinned) { return pinned == leader ? keep() : set(pinned, .pinned, at: now) }
         if let leader, isLive(leader) {
-            let better = candidates.prefix { $0.node != leader }.first {
-                self.liveFor($0.node, at: now) ?? .zero >= rules.failbackAfter && self.isLive($0.node)
-            }
+            let better = candidates.prefix { $0.node != leader }.first { mayLeadAgain($0.node, at: now) }
             return better.map { set($0.node, .returned, at: now) } ?? keep()
         }
         let next = candidates.first(where: \.isLive)
@@ -89,7 +102,7 @@ struct StreamElection {
             let waits = [since + startGrace, since + rules.startPatience].filter { $0 > now }
             return isOrphaned ? nil : waits.min()
         }
-        let due = liveSince.filter { $0.node != leader }.map { $0.at + rules.failbackAfter }.filter { $0 > now }
+        let due = heard.filter { $0.isLive && $0.node != leader }.map { $0.since + $0.patience }.filter { $0 > now }
         return due.min()
     }
 
@@ -98,17 +111,40 @@ struct StreamElection {
         isOrphaned || leader == nil && now - since >= rules.startPatience
     }
 
-    private mutating func note(_ candidates: [Candidate], at now: MonotonicInstant) {
-        let before = liveSince
-        liveSince = candidates.filter(\.isLive).map { candidate in
-            (candidate.node, before.first { $0.node == candidate.node }?.at ?? now)
+    /// A candidate whose data were interrupted must be live for `failbackAfter` before it leads again. One whose data go
+    /// on, and that this witness only could not hear, need not: otherwise witnesses that were cut off from different
+    /// candidates would name different leaders for all that time. A path that fails again and again gets no such favour.
+    private mutating func note(_ candidates: [Candidate], _ rules: ElectionRules, at now: MonotonicInstant) {
+        var next: [Liveness] = []
+        for candidate in candidates where !candidate.isLapsed {
+            let old = heard.first {
+                $0.node == candidate.node && (!candidate.isLive || $0.incarnation == candidate.incarnation)
+            }
+            switch (old, candidate.isLive) {
+            case (nil, false): break
+            case (nil, true):
+                next.append(
+                    Liveness(
+                        node: candidate.node, incarnation: candidate.incarnation, since: now,
+                        patience: rules.failbackAfter))
+            case (var old?, let isLive):
+                if old.isLive, !isLive {
+                    old.wasSteady = now - old.since >= rules.failbackAfter
+                } else if !old.isLive, isLive {
+                    old.since = now
+                    old.patience = old.wasSteady ? min(rules.returnAfter, rules.failbackAfter) : rules.failbackAfter
+                }
+                old.isLive = isLive
+                next.append(old)
+            }
         }
+        heard = next
     }
 
-    private func isLive(_ node: NodeID) -> Bool { liveSince.contains { $0.node == node } }
+    private func isLive(_ node: NodeID) -> Bool { heard.contains { $0.node == node && $0.isLive } }
 
-    private func liveFor(_ node: NodeID, at now: MonotonicInstant) -> TimeSpan? {
-        liveSince.first { $0.node == node }.map { now - $0.at }
+    private func mayLeadAgain(_ node: NodeID, at now: MonotonicInstant) -> Bool {
+        heard.contains { $0.node == node && $0.isLive && now - $0.since >= $0.patience }
     }
 
     private mutating func keep() -> Bool {

@@ -20,7 +20,7 @@ struct Witness {
         var slot: Int
         var node: NodeID
         var isHeard: Bool
-        /// This node's own fetching from it has not failed recently.
+        /// This node's own fetching from it has not failed again and again.
         var isReachable: Bool
     }
 
@@ -32,13 +32,16 @@ struct Witness {
     private var isListChanged = true
     /// Something other than time has changed.
     private var isChanged = true
+    /// The streams were evaluated since they were last published.
+    private var isPublishDue = false
+    /// Nobody leads some stream, so that its subscribers matter.
+    private var hasUnled = false
     /// When time alone may change a result.
     private var dueAt: MonotonicInstant = .distantFuture
     /// All entrypoints fell silent at once: this node has probably lost its network.
     private var isBlind = false
     /// Silence before this instant proves nothing, because this node heard nobody until then.
     private var judgeFrom: MonotonicInstant = .zero
-    private var evaluatedAt: MonotonicInstant?
     private var namesUsedAt: MonotonicInstant?
 
     // MARK: What has changed
@@ -70,12 +73,10 @@ struct Witness {
         _ directory: borrowing ParentDirectory, _ parents: borrowing ParentHistory, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> [Change] {
+        noteSleep(core)
+        guard now >= core.clock.judgeSilenceFrom else { return [] }
         let rules = core.configuration.election
         let patience = core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
-        // After a long sleep the entrypoints may have to open their links again.
-        if let evaluatedAt, !core.links.announcers.isEmpty, now - evaluatedAt >= patience { judgeFrom = now + patience }
-        evaluatedAt = now
-        guard now >= core.clock.judgeSilenceFrom else { return [] }
         let before = seen
         look(parents, rules, at: now, core)
         doubt(before, rules, at: now, &core)
@@ -83,7 +84,7 @@ struct Witness {
         if seen != before { isChanged = true }
         if isListChanged { collectNames(at: now, core) }
         guard isChanged || now >= dueAt else { return [] }
-        (isChanged, dueAt) = (false, .distantFuture)
+        (isChanged, isPublishDue, dueAt) = (false, true, .distantFuture)
         var changes: [Change] = []
         for name in names {
             guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else { continue }
@@ -104,6 +105,7 @@ struct Witness {
             if let due = election.nextEvaluation(startGrace: patience, rules, at: now) { dueAt = min(dueAt, due) }
             elections[name] = election
         }
+        hasUnled = names.contains { elections[$0]?.leader == nil }
         return changes
     }
 
@@ -116,6 +118,16 @@ struct Witness {
 
     // MARK: Evaluation
 
+    /// After a long sleep the entrypoints have given this node up, and need time to open new links.
+    private mutating func noteSleep(_ core: borrowing NodeCore) {
+        let sleep = core.clock.sleep
+        guard sleep.length >= core.configuration.heartbeatInterval * 6 else { return }
+        judgeFrom = max(judgeFrom, sleep.until + Self.reconnection)
+    }
+
+    /// How long entrypoints may take to be heard again by a node that slept.
+    private static let reconnection: TimeSpan = .seconds(3)
+
     private mutating func look(
         _ parents: borrowing ParentHistory, _ rules: ElectionRules, at now: MonotonicInstant,
         _ core: borrowing NodeCore
@@ -127,7 +139,7 @@ struct Witness {
             seen.append(
                 Seen(
                     slot: slot, node: link.node, isHeard: now - list.heardAt <= silence,
-                    isReachable: !parents.isAvoided(link.endpoint, at: now)))
+                    isReachable: !parents.hasFailedAgain(link.endpoint, at: now)))
         }
         self.seen = seen
     }
@@ -194,7 +206,10 @@ struct Witness {
                 continue
             }
             if link.announcements?.isConfirmed == false { core.post(.announcerListed(link)) }
-            if entrypoint.isHeard, entrypoint.isReachable, item.supply == .live { candidates[place].isLive = true }
+            guard entrypoint.isHeard, entrypoint.isReachable else { continue }
+            candidates[place].isLive = item.supply == .live
+            candidates[place].isLapsed = item.supply != .live
+            candidates[place].incarnation = item.incarnation
         }
         return (candidates, now < judgeFrom)
     }
@@ -213,8 +228,12 @@ struct Witness {
     /// Tells each entrypoint who leads the streams that it announces, if that has changed or has not arrived.
     mutating func publish(at now: MonotonicInstant, _ core: inout NodeCore) {
         let rules = core.configuration.election
+        let publishesAll = isPublishDue || hasUnled
+        isPublishDue = false
         for entrypoint in seen where entrypoint.isHeard {
-            guard let link = core.links.children[entrypoint.slot], let list = link.announcements else { continue }
+            guard let link = core.links.children[entrypoint.slot], let list = link.announcements,
+                publishesAll || link.reporting.isMissed
+            else { continue }
             var entries: [WitnessReport.Entry] = []
             entries.reserveCapacity(list.names.count)
             for name in list.names {

@@ -8,7 +8,7 @@ struct WitnessReporting {
     private var digest: UInt64 = 0
     private var sentAt = MonotonicInstant(nanoseconds: .min / 2)
     /// The entrypoint's last heartbeat named another version.
-    private var isMissed = false
+    private(set) var isMissed = false
 
     /// Towards a name server: the place of the next lead to report.
     private var leadCursor = 0

@@ -116,7 +116,7 @@ extension Fetcher {
             isUnheard: { host in
                 resumesUnheard && !core.links.announcers.contains { core.links.children[$0]?.name == host }
             })
-        if !resumesUnheard, lacksSource(announced, at: now, core) {
+        if lacksSource(announced, at: now, core) {
             list = peers(of: stream, at: now, core).merged(with: list)
         }
         if !list.isEmpty { return .list(list) }

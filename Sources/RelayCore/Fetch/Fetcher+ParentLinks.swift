@@ -59,7 +59,7 @@ extension Fetcher {
         }
         var wake = min(deadline, link.lastRenew + core.configuration.renewInterval)
         if link.isForAnnouncing {
-            wake = min(wake, link.lastHeartbeatSent + core.configuration.heartbeatInterval)
+            wake = min(wake, link.heartbeatDue(interval: core.configuration.heartbeatInterval))
         } else if link.subscriptions.isEmpty {
             wake = min(wake, link.warmUntil)
         }

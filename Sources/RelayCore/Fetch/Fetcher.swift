@@ -20,9 +20,16 @@ struct Fetcher {
     /// A set reflector may fetch from the stream's entrypoints too.
     let isSetReflector: Bool
 
+    /// How long an entrypoint waits before it tries a witness again.
+    private static let witnessPenalty: TimeSpan = .seconds(1)
+
     init(_ configuration: RelayConfiguration) {
         directory = ParentDirectory(countMax: configuration.lookUpsMax)
-        parents = ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
+        // An entrypoint's parents are its witnesses. While it avoids one, that one takes it for dead.
+        parents =
+            configuration.role == .entrypoint
+            ? ParentHistory(first: Self.witnessPenalty, most: Self.witnessPenalty)
+            : ParentHistory(first: configuration.penalty, most: configuration.penaltyMax)
         isEdge = configuration.role == .edge
         isSetReflector = configuration.role != .edge && configuration.role != .entrypoint
     }
@@ -39,6 +46,8 @@ struct Fetcher {
 
     // MARK: Parents
 
+    /// A node at this address has opened a link to this one, so datagrams pass in both directions.
+    mutating func noteReachable(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.forgive(endpoint, at: now) }
     mutating func noteFailure(of endpoint: Endpoint, at now: MonotonicInstant) { parents.fail(endpoint, at: now) }
 
     mutating func noteAlive(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.wellNow(endpoint, at: now) }

@@ -21,6 +21,8 @@ struct ParentHistory {
     mutating func wellNow(_ endpoint: Endpoint, at now: MonotonicInstant) {
         penalties.wellNow(endpoint, at: now)
     }
+    /// The parent has shown in another way that it can be reached: it may be tried at once.
+    mutating func forgive(_ endpoint: Endpoint, at now: MonotonicInstant) { penalties.forgive(endpoint, at: now) }
     func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
         penalties.isAvoided(endpoint, at: now)
     }
@@ -28,6 +30,12 @@ struct ParentHistory {
     /// Until when to avoid the endpoint; `now` if it is not avoided.
     func avoidedUntil(_ endpoint: Endpoint, at now: MonotonicInstant) -> MonotonicInstant {
         penalties.avoidedUntil(endpoint, at: now)
+    }
+
+    /// Whether it is avoided because it failed more than once without being well in between. A single dead link may be
+    /// this node's own fault: it slept until the parent dropped the link, or lost datagrams in a burst.
+    func hasFailedAgain(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        penalties.hasFailedAgain(endpoint, at: now)
     }
 
     /// True if it never failed, or has been healthy for `span` since: good enough to return to.
@@ -42,6 +50,8 @@ struct PenaltyTable {
     private struct Entry {
         var until: MonotonicInstant
         var failures: Int
+        /// Failures since it was last well.
+        var inARow: Int
         /// Since when it has been healthy again; nil if it is not.
         var wellSince: MonotonicInstant?
     }
@@ -59,8 +69,14 @@ struct PenaltyTable {
             before = 0
         }
         let failures = min(before + 1, 16)
+        let inARow = entries[endpoint].map { $0.wellSince == nil ? min($0.inARow + 1, 16) : 1 } ?? 1
         let span = min(TimeSpan(nanoseconds: first.nanoseconds << Int64(failures - 1)), most)
-        entries[endpoint] = Entry(until: now + span, failures: failures, wellSince: nil)
+        entries[endpoint] = Entry(until: now + span, failures: failures, inARow: inARow, wellSince: nil)
+    }
+
+    /// It need not be avoided now. Its next penalty is as long as if nothing had happened.
+    mutating func forgive(_ endpoint: Endpoint, at now: MonotonicInstant) {
+        if let entry = entries[endpoint], entry.until > now { entries[endpoint]?.until = now }
     }
 
     /// The link to it is alive (again).
@@ -70,6 +86,10 @@ struct PenaltyTable {
 
     func isAvoided(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
         avoidedUntil(endpoint, at: now) > now
+    }
+
+    func hasFailedAgain(_ endpoint: Endpoint, at now: MonotonicInstant) -> Bool {
+        isAvoided(endpoint, at: now) && entries[endpoint]?.inARow ?? 0 >= 2
     }
 
     /// Until when to avoid the endpoint; `now` if it is not avoided.

@@ -90,8 +90,9 @@ final class ParentLink {
 
     // MARK: Announcing
 
-    /// Set by `takeHeartbeat`.
-    private(set) var lastHeartbeatSent: MonotonicInstant = .zero
+    /// Changed by `takeHeartbeat`.
+    private var lastHeartbeatSent: MonotonicInstant = .zero
+    private var isHeartbeatAnswered = true
     /// What the parent, as a witness, has told this entrypoint.
     var witness = WitnessView()
     /// When the parent's last request for the list of announcements was granted.
@@ -250,12 +251,25 @@ final class ParentLink {
 
     func noteRenew(at now: MonotonicInstant) { lastRenew = now }
 
+    /// When an entrypoint's next heartbeat is due: after `interval`, or sooner if the last one is unanswered. So a burst
+    /// of lost datagrams does not look like the entrypoint's death to a witness.
+    func heartbeatDue(interval: TimeSpan) -> MonotonicInstant {
+        guard !isHeartbeatAnswered else { return lastHeartbeatSent + interval }
+        return lastHeartbeatSent + min(interval, max(roundTrip.retransmitTimeout, Self.heartbeatRetryMin))
+    }
+
+    /// Minimum time before an unanswered heartbeat is repeated.
+    private static let heartbeatRetryMin: TimeSpan = .milliseconds(50)
+
     /// True if an entrypoint's heartbeat is due. Records it as sent.
     func takeHeartbeat(interval: TimeSpan, at now: MonotonicInstant) -> Bool {
-        guard now - lastHeartbeatSent >= interval else { return false }
+        guard now >= heartbeatDue(interval: interval) else { return false }
         lastHeartbeatSent = now
+        isHeartbeatAnswered = false
         return true
     }
+
+    func noteHeartbeatReply() { isHeartbeatAnswered = true }
 
     /// True if the parent may have the list of announcements now. Records that the request was granted.
     func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {

@@ -6,6 +6,8 @@ struct NodeClock: ~Copyable {
     let startedAt: MonotonicInstant
     /// Before this instant, silence of others proves nothing, because the node itself woke late.
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
+    /// The node's last late wake-up, and how late it was.
+    private(set) var sleep: (until: MonotonicInstant, length: TimeSpan) = (.zero, .zero)
     private var timers = TimerQueue()
     /// The timer of the node itself. Changed by `scheduleNode` and `takeNode`.
     private(set) var node = Wakeup()
@@ -82,6 +84,7 @@ struct NodeClock: ~Copyable {
     mutating func noteWakeUp(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool {
         guard isLate(dueAt: dueAt, at: now) else { return false }
         judgeSilenceFrom = now + Self.patience
+        sleep = (now, now - dueAt)
         return true
     }
 

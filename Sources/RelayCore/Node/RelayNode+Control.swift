@@ -41,6 +41,7 @@ extension RelayNode {
         case .announcePull:
             origin?.onAnnouncePull(on: link, at: now, &core)
         case .heartbeatReply(let reply):
+            link.noteHeartbeatReply()
             core.noteEcho(reply.echoedTimestamp, on: link, at: now)
             candidacy?.onReply(reply, on: link, at: now)
         case .witnessReport(let report): onWitnessReport(report, on: link, at: now)

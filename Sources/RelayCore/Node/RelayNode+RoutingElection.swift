@@ -8,6 +8,9 @@ extension RelayNode {
     /// Entrypoints announce streams here.
     var observesStreams: Bool { witness?.names.isEmpty == false }
 
+    /// The entrypoint that leads the stream as this witness sees it. Nil if none does, or if this node is no witness.
+    public func witnessedLeader(of name: StreamName) -> NodeID? { witness?.leader(of: name) }
+
     func isVoting(at now: MonotonicInstant) -> Bool { witness?.isVoting(core, at: now) ?? false }
 
     /// What entrypoints announce here has changed, or a link has failed.
@@ -78,7 +81,8 @@ extension RelayNode {
     func noteCandidates(of stream: StreamName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         if witness != nil {
             witness?.noteChange()
-            core.clock.scheduleElection(now)
+            // Answers for thousands of streams may come one by one: they are evaluated together.
+            core.clock.scheduleElection(now + .milliseconds(50))
         }
         guard candidacy?.offers.contains(stream) == true else { return }
         if let portset = answer.portset { origin?.learnPortset(portset, ofOffer: stream, at: now, &core) }

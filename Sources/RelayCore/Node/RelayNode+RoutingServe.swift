@@ -116,7 +116,9 @@ extension RelayNode {
     // MARK: Announcements
 
     private func onAnnounce(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
+        let isNew = link.announcements == nil
         let outcome = announcements.onAnnounce(page, on: link, at: now, &core)
+        if isNew, link.announcements != nil { fetcher.noteReachable(link.endpoint, at: now) }
         switch outcome {
         case nil, .full: return
         case .incomplete, .changed: lookUpCandidates(of: page, on: link, at: now)

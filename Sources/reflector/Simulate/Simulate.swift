@@ -8,7 +8,8 @@ struct Simulate: ParsableCommand {
         abstract: "Run whole networks in virtual time and check their invariants.",
         subcommands: [
             SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateLongRun.self,
-            SimulateScale.self, SimulateThunderingHerd.self, SimulateHandshake.self, SimulateDigest.self,
+            SimulateScale.self, SimulateThunderingHerd.self, SimulateHandshake.self, SimulateElection.self,
+            SimulateDigest.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }

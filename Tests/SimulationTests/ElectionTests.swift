@@ -1,0 +1,92 @@
+import Foundation
+import ReflectorModel
+import Testing
+
+@testable import ReflectorSimulation
+
+@Suite("Election of entrypoints in virtual time")
+struct ElectionTests {
+    /// `reflector simulate election --seeds 1-100000` runs 100,000 seeds.
+    private static let seeds: UInt64 = 1_000
+    /// Tests run in parallel, so the seeds are divided.
+    private static let parts: [UInt64] = Array(0..<10)
+
+    @Test("Under faults of every kind every invariant holds, and the network recovers", arguments: parts)
+    func chaosIsSurvived(part: UInt64) {
+        let count = Self.seeds / UInt64(Self.parts.count)
+        for seed in part * count + 1...(part + 1) * count {
+            let report = ElectionChaos(ElectionOptions(seed: seed)).run()
+            #expect(
+                report.isGood,
+                "reflector simulate election --seeds \(seed)\n\(report.violations.joined(separator: "\n"))")
+            #expect(report.delivered > 1_000, "seed \(seed)")
+        }
+    }
+
+    @Test("During cuts in one direction every edge that can be served is, and afterwards all witnesses agree")
+    func partitionsAreSurvived() {
+        for seed: UInt64 in 1...100 {
+            let report = ElectionPartition(ElectionOptions(seed: seed)).run()
+            #expect(
+                report.election.isGood,
+                """
+                reflector simulate election --scenario partition --seeds \(seed)
+                \(report.election.violations.joined(separator: "\n"))
+                """)
+        }
+    }
+
+    @Test("The invariants notice each broken rule within 200 seeds", arguments: ElectionCanary.allCases)
+    func canaryIsCaught(canary: ElectionCanary) {
+        let isCaught = (UInt64(1)...200).contains { seed in
+            var options = ElectionOptions(seed: seed)
+            options.canary = canary
+            return !ElectionChaos(options).run().isGood
+        }
+        #expect(isCaught, "no invariant noticed \(canary.rawValue)")
+    }
+
+    @Test("The gaps at the edges meet their targets", arguments: ElectionGaps.Failure.allCases)
+    func gapsAreShort(failure: ElectionGaps.Failure) {
+        var gaps: [TimeSpan] = []
+        for seed: UInt64 in 1...20 {
+            let result = ElectionGaps().run(failure, seed: seed)
+            #expect(result.election.isGood, "\(failure), seed \(seed): \(result.election.violations)")
+            guard let gap = result.gap else {
+                Issue.record("\(failure), seed \(seed): the stream never came back")
+                continue
+            }
+            gaps.append(gap)
+            #expect(gap <= failure.longestMax, "\(failure), seed \(seed): \(gap.milliseconds) ms")
+        }
+        gaps.sort()
+        #expect(gaps[gaps.count / 2] <= failure.medianMax, "\(failure): \(gaps.map(\.milliseconds))")
+    }
+
+    @Test("Nobody loses the lead while witnesses stall and links lose packets")
+    func stallsMoveNothing() {
+        var stall = ElectionStall()
+        stall.hours = 0.25
+        let report = stall.run()
+        #expect(report.isGood, "\(report)")
+        #expect(report.stalls > 100)
+    }
+
+    @Test("Announcements, heartbeats and reports are less than 0.5 % of the data")
+    func trafficIsSmall() {
+        var traffic = ElectionTraffic()
+        traffic.seconds = 5
+        let report = traffic.run()
+        #expect(report.percent < ElectionTraffic.percentMax, "\(report)")
+        #expect(report.bytesPerSecond > 10_000)
+    }
+
+    @Test("The same seed gives the same run, another seed another one")
+    func runsRepeat() {
+        let (first, second) = (
+            ElectionChaos(ElectionOptions(seed: 5)).run(), ElectionChaos(ElectionOptions(seed: 5)).run()
+        )
+        #expect(first.digest == second.digest)
+        #expect(first.digest != ElectionChaos(ElectionOptions(seed: 6)).run().digest)
+    }
+}
