@@ -8,7 +8,7 @@ import RelayService
 struct PushCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "push",
-        abstract: "Push a stream to an entrypoint, with its key from a file or the environment.",
+        abstract: "Push a stream to one or several entrypoints, with its key from a file or the environment.",
         discussion: """
             Sends standard input, or the standard output of the command after --, over HTTP. On an encoder's own \
             command line, every user of the machine could read the key.
@@ -17,16 +17,24 @@ struct PushCommand: ParsableCommand {
               reflector push live/news --to 192.0.2.10:8000 --key-file news.key -- \\
                   ffmpeg -re -i in.mp4 -c copy -f mpegts -
 
-            Exit status: 0 the stream has ended, 1 refused or interrupted, 2 wrong usage.
+            With several --to, each entrypoint gets the same bytes, for streams with standby=hot. One that refuses, \
+            breaks or falls behind by 4 MiB is connected again by itself and continues with the newest bytes; the \
+            others do not wait for it.
+              reflector push live/news --to 192.0.2.10:8000 --to 198.51.100.10:8000 --key-file news.key -- \\
+                  ffmpeg -re -i in.mp4 -c copy -f mpegts -
+
+            Exit status: 0 the stream has ended (of several --to, one has accepted it to the end), 1 refused or \
+            interrupted, 2 wrong usage.
             """)
 
     @Argument(help: "The stream, e.g. live/news.", transform: Self.stream)
     var stream: StreamName
 
     @Option(
-        help: ArgumentHelp("HTTP ingest of the entrypoint, ADDRESS:PORT.", valueName: "addr:port"),
+        help: ArgumentHelp(
+            "HTTP ingest of the entrypoint, ADDRESS:PORT. Up to \(Self.destinationsMax) times.", valueName: "addr:port"),
         transform: Self.endpoint)
-    var to: Endpoint
+    var to: [Endpoint]
 
     @Option(
         help: ArgumentHelp(
@@ -43,18 +51,35 @@ struct PushCommand: ParsableCommand {
     var command: [String] = []
 
     private static let variable = "REFLECTOR_STREAM_KEY"
+    private static let destinationsMax = 8
+
+    func validate() throws {
+        guard to.count <= Self.destinationsMax else {
+            throw ValidationError("--to: at most \(Self.destinationsMax) entrypoints")
+        }
+        guard Set(to).count == to.count else { throw ValidationError("--to: an entrypoint is given twice") }
+    }
 
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         let key = try self.key()
         let source = command.isEmpty ? nil : try PushSource.start(command)
-        let push = HTTPPush(stream: stream, to: to, key: key)
+        let pushes = to.map { HTTPPush(stream: stream, to: $0, key: key) }
+        let descriptor = source?.descriptor ?? STDIN_FILENO
+        let isWhole = { (source?.exitCode() ?? 0) == 0 }
+        var accepted = true
         do throws(HTTPPush.Failure) {
-            try push.run(from: source?.descriptor ?? STDIN_FILENO) { (source?.exitCode() ?? 0) == 0 }
+            if pushes.count == 1 {
+                try pushes[0].run(from: descriptor, isWhole: isWhole)
+            } else {
+                accepted = try PushFanOut(pushes).run(from: descriptor, isWhole: isWhole)
+            }
         } catch {
             StandardError.print("reflector: \(error)")
             throw ExitCode(1)
         }
+        // Each destination has told its reason.
+        if !accepted { throw ExitCode(1) }
     }
 
     private func key() throws -> String {
