@@ -75,7 +75,7 @@ struct ElectionTests {
     @Test("Announcements, heartbeats and reports are less than 0.5 % of the data")
     func trafficIsSmall() {
         var traffic = ElectionTraffic()
-        traffic.seconds = 5
+        (traffic.streams, traffic.seconds) = (200, 5)
         let report = traffic.run()
         #expect(report.percent < ElectionTraffic.percentMax, "\(report)")
         #expect(report.bytesPerSecond > 10_000)

@@ -126,7 +126,7 @@ struct Witness {
     }
 
     /// How long entrypoints may take to be heard again by a node that slept.
-    private static let reconnection: TimeSpan = .seconds(3)
+    private static let reconnection: TimeSpan = .seconds(6)
 
     private mutating func look(
         _ parents: borrowing ParentHistory, _ rules: ElectionRules, at now: MonotonicInstant,
