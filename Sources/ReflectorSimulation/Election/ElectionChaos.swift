@@ -12,7 +12,7 @@ public struct ElectionChaos {
     public var trace: ((String) -> Void)?
 
     private static let faults = MonotonicInstant.zero + .seconds(4)..<MonotonicInstant.zero + .seconds(18)
-    private static let recovery = TimeSpan.seconds(15)
+    private static let recovery = TimeSpan.seconds(18)
     private static let end = faults.upperBound + recovery + .seconds(2)
     private static let inspectInterval = TimeSpan.milliseconds(250)
 
