@@ -4,7 +4,7 @@ import RelayCore
 /// An election under faults of every kind, and what must hold during them and afterwards.
 ///
 /// ```
-/// |── 4 s warm-up ──|── 14 s of faults, from the plan ──|── 15 s to recover ──|── checks ──|
+/// |── 4 s warm-up ──|── 14 s of faults, from the plan ──|── 18 s to recover ──|── checks ──|
 /// ```
 public struct ElectionChaos {
     public let options: ElectionOptions
