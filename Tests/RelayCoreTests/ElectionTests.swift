@@ -36,7 +36,8 @@ private struct ElectionBench {
     func setCandidates(_ order: [Int], text: [String]) {
         let hosts = order.enumerated().map { place, index in
             ResolvedHost(
-                name: Self.entrypoint(index), endpoint: Self.entrypointEndpoint(index), priority: UInt16(place), weight: 1)
+                name: Self.entrypoint(index), endpoint: Self.entrypointEndpoint(index), priority: UInt16(place),
+                weight: 1)
         }
         bench.answers[.candidates(stream)] = .records(
             LookUpAnswer(hosts: hosts, ttlSeconds: 2, text: text, serial: 1, portset: PortsetID(7)))
@@ -71,7 +72,8 @@ private struct ElectionBench {
 
 @Suite("Entrypoints elected by witnesses")
 struct ElectionTests {
-    @Test("Every witness sees the first candidate lead; when it dies, the second; the first again 10 s after its return")
+    @Test(
+        "The first candidate leads for every witness; when it dies, the second; the first again 10 s after its return")
     func warm() throws {
         var run = try ElectionBench()
         run.provide(0, 1)
@@ -104,7 +106,9 @@ struct ElectionTests {
         #expect(run.leaders == ["ep-1", "ep-1", "ep-1"])
     }
 
-    @Test("Cold: only the first pulls; the second begins when a majority says that the stream is orphaned, and stops later")
+    @Test(
+        "Cold: the first pulls; the second begins when a majority calls the stream orphaned, and stops later"
+    )
     func cold() throws {
         var run = try ElectionBench(text: ["ingest=pull"])
         for entrypoint in run.entrypoints { entrypoint.offer(run.stream, at: run.bench.now) }
@@ -278,7 +282,8 @@ struct ElectionTests {
         run.provide(0, 1)
         run.run(for: .seconds(2), sending: [0, 1])
         let prober = HostilePeer(
-            SimulatedIdentity(name: "ns1", .nameServer, operatorKey: Bench.operatorKey), at: Bench.endpoint(70), of: run.sets[0], run.bench, seed: 3)
+            SimulatedIdentity(name: "ns1", .nameServer, operatorKey: Bench.operatorKey), at: Bench.endpoint(70),
+            of: run.sets[0], run.bench, seed: 3)
         try #require(prober.open())
         prober.send(.probe(number: 1))
         run.run(for: .milliseconds(100), sending: [0, 1])

@@ -166,8 +166,10 @@ struct PullDecisionTests {
     }
 
     @Test(
-        "The second one begins on the word of a majority of the configured witnesses, or of all of two or more that it hears",
-        arguments: [(3, 3, 1, false), (3, 3, 2, true), (5, 2, 2, true), (5, 2, 1, false), (3, 1, 1, false), (1, 1, 1, true)])
+        "The second begins on the word of a majority of the witnesses in the zone, or of all of two or more that it hears",
+        arguments: [
+            (3, 3, 1, false), (3, 3, 2, true), (5, 2, 2, true), (5, 2, 1, false), (3, 1, 1, false), (1, 1, 1, true),
+        ])
     func majority(configured: Int, heard: Int, orphaned: Int, begins: Bool) {
         var decision = PullDecision()
         #expect(decide(&decision, rank: 2, votes(of: configured, heard: heard, orphaned: orphaned)) == begins)

@@ -20,7 +20,9 @@ struct StreamSourceTests {
         source.noteMade(at: instant(200))
         #expect(!source.needsFiller(every: .seconds(1), at: instant(1_199)))
         #expect(source.needsFiller(every: .seconds(1), at: instant(1_200)))
-        #expect(source.nextTimeout(fillerInterval: .seconds(1), silenceMax: .seconds(2), at: instant(300)) == instant(1_200))
+        #expect(
+            source.nextTimeout(fillerInterval: .seconds(1), silenceMax: .seconds(2), at: instant(300)) == instant(1_200)
+        )
     }
 
     @Test("A stream is withdrawn if its encoder stays away, but not if it returns")
@@ -28,7 +30,8 @@ struct StreamSourceTests {
         var source = StreamSource(at: instant(0))
         #expect(!source.isWithdrawn(at: instant(60_000)))
         source.encoderLeft(until: instant(500))
-        #expect(source.nextTimeout(fillerInterval: .seconds(1), silenceMax: .seconds(2), at: instant(0)) == instant(500))
+        #expect(
+            source.nextTimeout(fillerInterval: .seconds(1), silenceMax: .seconds(2), at: instant(0)) == instant(500))
         #expect(!source.isWithdrawn(at: instant(499)))
         #expect(source.isWithdrawn(at: instant(500)))
         source.encoderReturned(at: instant(499))
@@ -39,7 +42,8 @@ struct StreamSourceTests {
         source.takeChange(silenceMax: .seconds(2), at: instant(milliseconds))
     }
 
-    @Test("A stream has lapsed when its encoder has left, or has sent nothing for a while; each change is announced once")
+    @Test(
+        "A stream lapses when its encoder leaves, or sends nothing for a while; each change is announced once")
     func supply() {
         var source = StreamSource(at: instant(0))
         let max = TimeSpan.seconds(2)

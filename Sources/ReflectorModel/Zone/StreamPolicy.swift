@@ -54,7 +54,8 @@ public struct StreamPolicy: Hashable, Sendable {
         self.init(
             isPull: value("ingest") == "pull", standby: value("standby").flatMap(Standby.init),
             pullers: value("pullers").flatMap(Pullers.init) ?? .one,
-            secondEncoder: value("second").flatMap(SecondEncoder.init) ?? .refuse, redirects: value("redirect") == "yes")
+            secondEncoder: value("second").flatMap(SecondEncoder.init) ?? .refuse, redirects: value("redirect") == "yes"
+        )
     }
 
     /// The TXT strings: `ingest=`, and those of the others that differ from their default.

@@ -36,7 +36,8 @@ struct Candidacy {
     // MARK: What witnesses say
 
     /// Takes a page of a witness's report. True if the report is complete and new.
-    func onReport(_ page: WitnessReport, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
+    func onReport(_ page: WitnessReport, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool
+    {
         guard link.isForAnnouncing, link.peer?.role == .set else {
             core.context.count(.witnessReportsRefused)
             return false

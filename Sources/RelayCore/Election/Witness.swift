@@ -87,7 +87,9 @@ struct Witness {
         (isChanged, isPublishDue, dueAt) = (false, true, .distantFuture)
         var changes: [Change] = []
         for name in names {
-            guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else { continue }
+            guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else {
+                continue
+            }
             let (candidates, isUnsure) = candidates(for: name, answer, at: now, &core)
             // Nothing is decided against an entrypoint before it has had time to be heard again.
             if isUnsure, let leader = election.leader, !candidates.contains(where: { $0.node == leader && $0.isLive }) {
@@ -200,7 +202,9 @@ struct Witness {
             candidates.append(StreamElection.Candidate(node: host.id, isLive: false))
         }
         for entrypoint in seen {
-            guard let link = core.links.children[entrypoint.slot], let item = link.announcements?[name] else { continue }
+            guard let link = core.links.children[entrypoint.slot], let item = link.announcements?[name] else {
+                continue
+            }
             guard link.isListed(in: answer), let place = candidates.firstIndex(where: { $0.node == link.node }) else {
                 if !item.isRefused { core.post(.announcementContradicted(link, name)) }
                 continue

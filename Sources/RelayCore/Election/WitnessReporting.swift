@@ -22,8 +22,9 @@ struct WitnessReporting {
     mutating func noteHeld(_ version: UInt64) { isMissed = version != self.version }
 
     /// The pages to send now; empty if none are due. `isOwed` is true if the report must be sent later.
-    mutating func due(_ entries: [WitnessReport.Entry], at now: MonotonicInstant) -> (pages: [WitnessReport], isOwed: Bool)
-    {
+    mutating func due(_ entries: [WitnessReport.Entry], at now: MonotonicInstant) -> (
+        pages: [WitnessReport], isOwed: Bool
+    ) {
         let digest = entries.reduce(UInt64(1)) { digest, entry in
             let verdict = FixedHash.combine(entry.leader?.rawValue ?? 0, entry.hasSubscribers ? 1 : 0)
             return FixedHash.combine(FixedHash.combine(digest, NodeID(name: entry.stream.text).rawValue), verdict)

@@ -54,7 +54,9 @@ struct AnnouncementRegistry {
         if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
             core.send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
         }
-        core.send(.heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp, isVoting: isVoting)), on: link, at: now)
+        core.send(
+            .heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp, isVoting: isVoting)), on: link, at: now
+        )
     }
 
     /// The zone has named the candidates of a stream. Confirms the lists of those candidates that announce the stream.

@@ -121,6 +121,7 @@ struct StatusCommand: AsyncParsableCommand {
         if answer.nameServer != nil { return stream == nil && (role ?? "nameserver") == "nameserver" }
         // The role of a node that does not answer is unknown.
         guard let status = answer.status else { return true }
-        return (role ?? status.role) == status.role && (stream == nil || !status.streams.isEmpty || status.standbys?.isEmpty == false)
+        return (role ?? status.role) == status.role
+            && (stream == nil || !status.streams.isEmpty || status.standbys?.isEmpty == false)
     }
 }
