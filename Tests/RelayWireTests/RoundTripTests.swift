@@ -58,7 +58,7 @@ struct RoundTripTests {
             let page = Announce(version: 1, page: 0, pages: 1, entries: Array(entries.prefix(count)))
             let length = Bytes.encode(.announce(page)).count
             #expect(length <= WireLimits.announceLengthMax)
-            #expect(length + 19 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
+            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
         }
     }
 

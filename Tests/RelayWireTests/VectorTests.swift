@@ -92,8 +92,9 @@ struct VectorTests {
         for (name, retransmitted, link, sequence, payload, kind) in packets {
             var key = try #require(crypto.unwrap(wrapped, of: Fixed.tag, under: keys.wrapping))
             if kind == .twin {
-                defer { crypto.release(key) }
-                key = try #require(crypto.deriveTwinKey(key))
+                let streamKey = key
+                key = try #require(crypto.deriveTwinKey(streamKey))
+                crypto.release(streamKey)
             }
             defer { crypto.release(key) }
             let header = DataHeader(
