@@ -10,8 +10,8 @@ extension OverrideCommand {
                 files. A stream has one pinned entrypoint: pinning another one ends the first pin.
 
                 Example:
-                  reflector override pin-entrypoint live/news ep-nyc --for 2h --why 'uplink of ep-bos' \\
-                      --operator operator
+                  reflector override pin-entrypoint live/news ep-nyc --for 2h \\
+                      --why 'uplink of ep-bos' --operator operator
                 """)
         @OptionGroup var candidate: OverrideCandidate
         @OptionGroup var term: OverrideTerm
@@ -27,8 +27,8 @@ extension OverrideCommand {
                 would be left, unless --force is given: bars of all candidates have no effect.
 
                 Example:
-                  reflector override bar-entrypoint 'live/*' ep-bos --for 1h --why 'new kernel' \\
-                      --operator operator
+                  reflector override bar-entrypoint 'live/*' ep-bos --for 1h \\
+                      --why 'new kernel' --operator operator
                 """)
         @OptionGroup var candidate: OverrideCandidate
         @OptionGroup var term: OverrideTerm

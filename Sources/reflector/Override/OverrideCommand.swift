@@ -33,8 +33,8 @@ struct OverrideCommand: ParsableCommand {
                   --operator operator
               reflector override depool us-east --for 2h --why 'flood' \\
                   --operator operator --server 192.0.2.1:4980
-              reflector override pin-entrypoint live/news ep-nyc --for 2h --why 'uplink of ep-bos' \\
-                  --operator operator
+              reflector override pin-entrypoint live/news ep-nyc --for 2h \\
+                  --why 'uplink of ep-bos' --operator operator
             """,
         subcommands: [
             Drain.self, Depool.self, Pin.self, Clear.self, PinEntrypoint.self, BarEntrypoint.self,

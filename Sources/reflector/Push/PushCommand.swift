@@ -20,8 +20,8 @@ struct PushCommand: ParsableCommand {
             With several --to, each entrypoint gets the same bytes, for streams with standby=hot. One that refuses, \
             breaks or falls behind by 4 MiB is connected again by itself and continues with the newest bytes; the \
             others do not wait for it.
-              reflector push live/news --to 192.0.2.10:8000 --to 198.51.100.10:8000 --key-file news.key -- \\
-                  ffmpeg -re -i in.mp4 -c copy -f mpegts -
+              reflector push live/news --to 192.0.2.10:8000 --to 198.51.100.10:8000 \\
+                  --key-file news.key -- ffmpeg -re -i in.mp4 -c copy -f mpegts -
 
             Exit status: 0 the stream has ended (of several --to, one has accepted it to the end), 1 refused or \
             interrupted, 2 wrong usage.
