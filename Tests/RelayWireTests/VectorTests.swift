@@ -21,7 +21,7 @@ struct VectorTests {
         let parents = Fixed.fromParent(try vectors.wrappedKey())
         let names =
             handshakes.map(\.name) + Fixed.fromChild.map(\.name) + parents.map(\.name)
-            + ["stream key, wrapped", "Data", "Data, retransmitted", "Data, filler"]
+            + ["stream key, wrapped", "Data", "Data, retransmitted", "Data, filler", "Data, twin"]
         #expect(vectors.values.count == names.count)
         #expect(Set(vectors.values.keys) == Set(names))
     }

@@ -4,7 +4,7 @@ import RelayCore
 /// An election under faults of every kind, and what must hold during them and afterwards.
 ///
 /// ```
-/// |── 4 s warm-up ──|── 14 s of faults, from the plan ──|── 18 s to recover ──|── checks ──|
+/// |── 4 s warm-up ──|── 14 s of faults, from the plan ──|── 22 s to recover ──|── checks ──|
 /// ```
 public struct ElectionChaos {
     public let options: ElectionOptions
@@ -12,7 +12,7 @@ public struct ElectionChaos {
     public var trace: ((String) -> Void)?
 
     private static let faults = MonotonicInstant.zero + .seconds(4)..<MonotonicInstant.zero + .seconds(18)
-    private static let recovery = TimeSpan.seconds(18)
+    private static let recovery = TimeSpan.seconds(22)
     private static let end = faults.upperBound + recovery + .seconds(2)
     private static let inspectInterval = TimeSpan.milliseconds(250)
 

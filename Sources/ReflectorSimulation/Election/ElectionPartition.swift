@@ -34,7 +34,7 @@ public struct ElectionPartition {
     private static let outageMax = TimeSpan.seconds(6)
     private static let interval = TimeSpan.milliseconds(250)
     /// Witnesses that came to different leaders agree at the latest when the better one has been live for ten seconds.
-    private static let agreementMax = TimeSpan.seconds(13)
+    private static let agreementMax = TimeSpan.seconds(17)
 
     public init(_ options: ElectionOptions) { self.options = options }
 

@@ -10,6 +10,9 @@ public struct ElectionRules: Sendable, Hashable {
     public var recheckInterval: TimeSpan = .milliseconds(50)
     /// A stream loses its leader only if this many evaluations in a row find none.
     public var evaluationsUnled = 2
+    /// How long after a stream is first announced a witness waits for the announcement of the first candidate before
+    /// another one leads. Nobody waits for the stream meanwhile: it is fetched from whoever announces it.
+    public var startGrace: TimeSpan = .milliseconds(2_500)
     /// A candidate with a better rank leads again after its data have advanced for this long.
     public var failbackAfter: TimeSpan = .seconds(10)
     /// The same for a candidate whose data went on, and which a witness only could not hear.

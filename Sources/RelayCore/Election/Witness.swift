@@ -76,7 +76,6 @@ struct Witness {
         noteSleep(core)
         guard now >= core.clock.judgeSilenceFrom else { return [] }
         let rules = core.configuration.election
-        let patience = core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
         let before = seen
         look(parents, rules, at: now, core)
         doubt(before, rules, at: now, &core)
@@ -98,13 +97,15 @@ struct Witness {
             }
             let old = election.leader
             let pinned = answer.pinned.map { NodeID(name: String($0)) }
-            if election.evaluate(candidates, pinned: pinned, startGrace: patience, rules, at: now),
+            if election.evaluate(candidates, pinned: pinned, startGrace: rules.startGrace, rules, at: now),
                 let cause = election.cause
             {
                 changes.append(Change(stream: name, from: old, to: election.leader, cause: cause))
                 count(changes[changes.count - 1], &core)
             }
-            if let due = election.nextEvaluation(startGrace: patience, rules, at: now) { dueAt = min(dueAt, due) }
+            if let due = election.nextEvaluation(startGrace: rules.startGrace, rules, at: now) {
+                dueAt = min(dueAt, due)
+            }
             elections[name] = election
         }
         hasUnled = names.contains { elections[$0]?.leader == nil }

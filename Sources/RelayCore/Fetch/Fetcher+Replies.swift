@@ -55,7 +55,8 @@ extension Fetcher {
         if isTwin { return .twins(tag, path, stream) }
         if let current = stream.incarnation {
             if current.tag == tag { return .continues(path, stream) }
-            let others = stream.paths.all.contains { $0 !== path && $0.state == .live }
+            // A parent that has changed too, and is asked again later, carries the current incarnation no longer.
+            let others = stream.paths.all.contains { $0 !== path && $0.state == .live && $0.carries(current.tag) }
             if others, now - stream.arrivals.lastArrival < .seconds(1) {
                 // Another path still carries the current incarnation; this parent is asked again soon.
                 path.postpone(until: now + .seconds(1))
