@@ -117,8 +117,6 @@ final class ElectionNetwork: NetworkScenario {
 
     func violate(_ text: @autoclosure () -> String) { invariants.violate(text(), at: now) }
 
-    // MARK: Setting up
-
     private func setUpLinks() {
         let count = topology.hosts.count
         cuts = Array(repeating: false, count: count * count)
@@ -150,8 +148,6 @@ final class ElectionNetwork: NetworkScenario {
         }
         for host in hosts.indices { start(host) }
     }
-
-    // MARK: Events
 
     func handle(_ event: Event) {
         switch event {
@@ -211,8 +207,6 @@ final class ElectionNetwork: NetworkScenario {
         }
         onAction?(action, node.index)
     }
-
-    // MARK: Encoders
 
     private func sendPackets(of stream: Int) {
         network.schedule(.packets(stream: stream), at: now + interval)
@@ -285,8 +279,6 @@ final class ElectionNetwork: NetworkScenario {
         disconnect(stream, from: entrypoint)
         if feed.isWanted { attempt(stream, at: entrypoint, after: options.retryInterval) }
     }
-
-    // MARK: Faults
 
     func schedule(_ fault: ElectionFault, at: MonotonicInstant) { network.schedule(.fault(fault), at: at) }
 
@@ -383,8 +375,6 @@ final class ElectionNetwork: NetworkScenario {
         }
         network.settle(host.node)
     }
-
-    // MARK: Datagrams
 
     func transmit(_ datagram: OutgoingDatagram, from node: VirtualNode) {
         guard let target = network.node(at: datagram.destination) else { return }
