@@ -27,8 +27,11 @@ struct TraceTests {
             #expect(before.code == 0, "\(before.output)\n\(before.errors)")
             #expect(before.lines.first == "live/news (s4096) to r1283")
             #expect(
-                before.lines.dropFirst(2).map { $0.split(separator: " ").first { $0 != "└─" } }
+                before.lines.dropFirst(2).prefix(3).map { $0.split(separator: " ").first { $0 != "└─" } }
                     == ["edge-bos", "sjc-1", "ep-bos"])
+            // After the hops: who leads, as each candidate and each witness sees it.
+            #expect(before.lines.contains { $0.hasPrefix("ep-bos is candidate 1 (live)") })
+            #expect(before.lines.contains { $0.hasPrefix("sjc-1 sees ep-bos lead") })
             #expect(before.output.contains("n1.r1283.s4096"))
             #expect(before.output.contains("set=sjc"))
 
