@@ -4,12 +4,6 @@ import RelayWire
 /// An entrypoint in its part as a candidate for streams: which streams it could pull, and which of them it pulls now.
 /// Ranks come from the zone, everything else from the witnesses' reports, which are kept with the links to them.
 struct Candidacy {
-    /// A stream that this node starts or stops pulling.
-    struct Change: Equatable {
-        var stream: StreamName
-        var isWanted: Bool
-    }
-
     private var decisions: [StreamName: PullDecision] = [:]
     /// The streams that this node could pull, sorted.
     private(set) var offers: [StreamName] = []
@@ -64,7 +58,7 @@ struct Candidacy {
     ) -> PullDecision.Votes {
         var votes = PullDecision.Votes(configured: targets)
         let ranks = Self.ranks(answer)
-        let silenceMax = core.configuration.heartbeatInterval * Int64(core.configuration.election.heartbeatsMissed)
+        let silenceMax = core.configuration.heartbeatSilenceMax
         var counted: [String] = []
         for link in core.links.parents.all where link.isForAnnouncing && link.isAlive {
             guard link.witness.isVoting(silenceMax, at: now), !counted.contains(link.peerName) else { continue }
@@ -90,11 +84,10 @@ struct Candidacy {
 
     // MARK: Decisions
 
-    /// Decides for every offered stream whether to pull it. Returns the changes, in the order of the names.
+    /// Decides for every offered stream whether to pull it, and tells the shell what changes.
     mutating func decide(
         _ directory: borrowing ParentDirectory, targets: Int, at now: MonotonicInstant, _ core: inout NodeCore
-    ) -> [Change] {
-        var changes: [Change] = []
+    ) {
         for stream in offers {
             // Without an answer of the zone nothing changes: what is pulled stays so.
             guard let answer = directory.answer(.candidates(stream), at: now), var decision = decisions[stream] else {
@@ -109,11 +102,9 @@ struct Candidacy {
             {
                 core.context.count(decision.isPulling ? .pullsBegun : .pullsEnded)
                 core.context.post(.pull(stream, isWanted: decision.isPulling))
-                changes.append(Change(stream: stream, isWanted: decision.isPulling))
             }
             decisions[stream] = decision
         }
-        return changes
     }
 
     /// Who leads the stream by the votes: the candidate that most of them name.

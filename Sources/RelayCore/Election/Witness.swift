@@ -77,8 +77,8 @@ struct Witness {
         guard now >= core.clock.judgeSilenceFrom else { return [] }
         let rules = core.configuration.election
         let before = seen
-        look(parents, rules, at: now, core)
-        doubt(before, rules, at: now, &core)
+        look(parents, at: now, core)
+        doubt(before, at: now, &core)
         guard !isBlind else { return [] }
         if seen != before { isChanged = true }
         if isListChanged { collectNames(at: now, core) }
@@ -89,9 +89,11 @@ struct Witness {
             guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else {
                 continue
             }
-            let (candidates, isUnsure) = candidates(for: name, answer, at: now, &core)
+            let candidates = candidates(for: name, answer, &core)
             // Nothing is decided against an entrypoint before it has had time to be heard again.
-            if isUnsure, let leader = election.leader, !candidates.contains(where: { $0.node == leader && $0.isLive }) {
+            if now < judgeFrom, let leader = election.leader,
+                !candidates.contains(where: { $0.node == leader && $0.isLive })
+            {
                 dueAt = min(dueAt, judgeFrom)
                 continue
             }
@@ -132,10 +134,9 @@ struct Witness {
     private static let reconnection: TimeSpan = .seconds(6)
 
     private mutating func look(
-        _ parents: borrowing ParentHistory, _ rules: ElectionRules, at now: MonotonicInstant,
-        _ core: borrowing NodeCore
+        _ parents: borrowing ParentHistory, at now: MonotonicInstant, _ core: borrowing NodeCore
     ) {
-        let silence = core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
+        let silence = core.configuration.heartbeatSilenceMax
         var seen: [Seen] = []
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], let list = link.announcements else { continue }
@@ -149,7 +150,7 @@ struct Witness {
 
     /// Decides whether this node itself may be the one that is cut off.
     private mutating func doubt(
-        _ before: [Seen], _ rules: ElectionRules, at now: MonotonicInstant, _ core: inout NodeCore
+        _ before: [Seen], at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         let heardBefore = before.count(where: \.isHeard)
         let heard = seen.count(where: \.isHeard)
@@ -159,7 +160,7 @@ struct Witness {
         } else if isBlind, heard > 0 {
             isBlind = false
             isChanged = true
-            judgeFrom = now + core.configuration.heartbeatInterval * Int64(rules.heartbeatsMissed)
+            judgeFrom = now + core.configuration.heartbeatSilenceMax
         } else if isBlind, seen.isEmpty {
             // All links have ended by themselves: the entrypoints will open new ones.
             isBlind = false
@@ -194,10 +195,10 @@ struct Witness {
     /// How long a stream without announcements is remembered after it was orphaned.
     private static let memory: TimeSpan = .seconds(30)
 
-    /// The zone's candidates of a stream in their order, and whether silence cannot be judged yet.
+    /// The zone's candidates of a stream in their order, as this witness sees them.
     private func candidates(
-        for name: StreamName, _ answer: LookUpAnswer, at now: MonotonicInstant, _ core: inout NodeCore
-    ) -> ([StreamElection.Candidate], isUnsure: Bool) {
+        for name: StreamName, _ answer: LookUpAnswer, _ core: inout NodeCore
+    ) -> [StreamElection.Candidate] {
         var candidates: [StreamElection.Candidate] = []
         for host in answer.hosts where !candidates.contains(where: { $0.node == host.id }) {
             candidates.append(StreamElection.Candidate(node: host.id, isLive: false))
@@ -216,7 +217,7 @@ struct Witness {
             candidates[place].isLapsed = item.supply != .live
             candidates[place].incarnation = item.incarnation
         }
-        return (candidates, now < judgeFrom)
+        return candidates
     }
 
     private func count(_ change: Change, _ core: inout NodeCore) {

@@ -136,7 +136,7 @@ extension Fetcher {
         var resumed: String?
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], let announced = link.announcements,
-                let item = announced[stream.name], now - announced.heardAt <= core.configuration.heartbeatInterval * 3,
+                let item = announced[stream.name], now - announced.heardAt <= core.configuration.heartbeatSilenceMax,
                 isCandidate(link, of: stream, listed, &core)
             else { continue }
             switch item.supply {

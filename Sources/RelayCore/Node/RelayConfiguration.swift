@@ -49,6 +49,8 @@ public struct RelayConfiguration: Sendable {
     /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
     /// considers the entrypoint dead.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
+    /// After this long without a heartbeat, the other end is considered dead.
+    var heartbeatSilenceMax: TimeSpan { heartbeatInterval * Int64(election.heartbeatsMissed) }
 
     /// Time until the first retry of a handshake step or a Subscribe. It doubles with each further retry.
     public var retryInterval: TimeSpan = .milliseconds(100)

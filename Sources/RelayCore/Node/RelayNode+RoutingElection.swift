@@ -91,7 +91,7 @@ extension RelayNode {
 
     private func decidePulls(at now: MonotonicInstant) {
         guard let offers = candidacy?.offers, !offers.isEmpty else { return }
-        _ = candidacy?.decide(fetcher.directory, targets: targetCount, at: now, &core)
+        candidacy?.decide(fetcher.directory, targets: targetCount, at: now, &core)
         core.clock.scheduleElection(now + core.configuration.election.interval)
     }
 
