@@ -63,6 +63,25 @@ struct TableRepeaterTests {
         }
     }
 
+    @Test("A pause between two tables is not taken for missing tables, however many packets came before it")
+    func pauses() {
+        var repeater = TableRepeater()
+        var (input, output): ([UInt8], [UInt8]) = ([], [])
+        for round in 0..<20 {
+            // The pause comes 120 packets after the tables, and the next ones follow 120 packets after the pause.
+            let tables = [packet(0, UInt8(round), Self.pat), packet(4_096, UInt8(round), Self.pmt)]
+            let pictures = (0..<120).map { packet(256, UInt8($0)) }
+            for (packets, milliseconds) in [(tables, 0), (pictures, 100), (pictures, 3_200), (pictures, 3_300)] {
+                let bytes = Array(packets.joined())
+                input += bytes
+                bytes.withUnsafeBytes { all in
+                    _ = repeater.pass(all, at: .zero + .milliseconds(Int64(round * 4_000 + milliseconds))) { output += $0 }
+                }
+            }
+        }
+        #expect(input == output)
+    }
+
     @Test("Missing tables of a stream that must pass unchanged are noticed, and not repeated")
     func noticed() {
         var repeater = TableRepeater(isRepeating: false)

@@ -7,6 +7,8 @@ struct TableRepeater {
     /// Tables are repeated after this time without a PAT, if at least `packetsMin` packets arrived in this time: with
     /// fewer, the encoder may only be pausing.
     static let silence = TimeSpan.seconds(2)
+    /// A pause of the encoder counts as at most this: no table is missing where nothing is sent.
+    static let pauseMax = TimeSpan.seconds(1)
     private static let packetsMin = 100
     /// Maximum number of programs whose PMTs are repeated, and of packets in a table.
     private static let programsMax = 8
@@ -27,8 +29,10 @@ struct TableRepeater {
     private let isRepeating: Bool
     /// The PAT, then the PMTs that it lists.
     private var tables = [Table(pid: 0)]
-    private var lastSeen: MonotonicInstant?
+    /// Time and packets since the last PAT. Nil before the first.
+    private var timeSince: TimeSpan?
     private var packetsSince = 0
+    private var lastPass = MonotonicInstant.zero
 
     /// - Parameter isRepeating: false for streams that must pass unchanged; then missing tables are only noticed.
     init(isRepeating: Bool = true) { self.isRepeating = isRepeating }
@@ -37,9 +41,11 @@ struct TableRepeater {
     mutating func pass(
         _ packets: UnsafeRawBufferPointer, at now: MonotonicInstant, _ emit: TransportAligner.Emit
     ) -> Bool {
-        let isDue = packetsSince >= Self.packetsMin && lastSeen.map { now - $0 >= Self.silence } ?? false
+        timeSince = timeSince.map { $0 + min(now - lastPass, Self.pauseMax) }
+        lastPass = now
+        let isDue = packetsSince >= Self.packetsMin && timeSince.map { $0 >= Self.silence } ?? false
         if isDue {
-            (lastSeen, packetsSince) = (now, 0)
+            (timeSince, packetsSince) = (.zero, 0)
             repeatTables(emit)
         }
         packetsSince += packets.count / Self.packetBytes
@@ -48,7 +54,7 @@ struct TableRepeater {
             let pid = UInt16(packets[at + 1] & 0x1f) << 8 | UInt16(packets[at + 2])
             guard let index = tables.firstIndex(where: { $0.pid == pid }) else { continue }
             let packet = UnsafeRawBufferPointer(rebasing: packets[at..<at + Self.packetBytes])
-            if pid == 0 { (lastSeen, packetsSince) = (now, 0) }
+            if pid == 0 { (timeSince, packetsSince) = (.zero, 0) }
             note(packet, at: index)
             guard tables.indices.contains(index), tables[index].inserted != 0 else { continue }
             if at > start { emit(UnsafeRawBufferPointer(rebasing: packets[start..<at])) }
