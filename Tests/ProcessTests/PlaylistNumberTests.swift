@@ -61,7 +61,7 @@ struct PlaylistNumberTests {
                 let before = names.keys.max() ?? 0
                 try await eventually("two new segments after \(what)", within: .seconds(40), every: .milliseconds(250))
                 {
-                    try look().map { $0.segments.indices.count { index in $0.sequence + index > before } >= 2 } ?? false
+                    try look().map { list in list.segments.indices.count { list.sequence + $0 > before } >= 2 } ?? false
                 }
             }
 
