@@ -149,8 +149,3 @@ struct Listeners: Sendable {
         await tcp.stop()
     }
 }
-
-/// Unix time.
-enum WallClock {
-    static var seconds: Int64 { Int64(time(nil)) }
-}

@@ -1,3 +1,4 @@
+import DatagramIO
 import DNSAnswers
 import ReflectorModel
 
@@ -19,16 +20,10 @@ extension NameServer {
         _ action: ZoneContent.Override.Action, _ subject: String, zone: String, seconds: Int64, reason: String,
         by name: String, isForced: Bool = false
     ) async throws(OverrideRefused) -> HostOverride {
-        let zone = zone.lowercased()
-        guard let files = await keeper.files.first(where: { $0.zone == zone }) else {
-            throw OverrideRefused(description: "\(OverrideTable.Refusal.unknownZone(zone))")
-        }
-        do {
-            return try await overrideRegistry.put(
-                action, subject, zone: files, seconds: seconds, reason: reason, by: name, isForced: isForced,
-                hostStates: await keeper.hostStates, at: WallClock.seconds)
-        } catch {
-            throw OverrideRefused(description: "\(error)")
+        try await refusing { registry in
+            try await registry.put(
+                action, subject, zone: try await files(of: zone), seconds: seconds, reason: reason, by: name,
+                isForced: isForced, hostStates: await keeper.hostStates, at: WallClock.seconds)
         }
     }
 
@@ -36,10 +31,8 @@ extension NameServer {
     public func clearOverride(
         of subject: String, zone: String, by name: String
     ) async throws(OverrideRefused) -> HostOverride {
-        do {
-            return try await overrideRegistry.clear(subject, zone: zone.lowercased(), by: name)
-        } catch {
-            throw OverrideRefused(description: "\(error)")
+        try await refusing { registry in
+            try await registry.clear(subject, zone: zone.lowercased(), by: name)
         }
     }
 }
@@ -59,16 +52,10 @@ extension NameServer {
         _ action: EntrypointOverride.Action, _ host: String, of stream: String, zone: String, seconds: Int64,
         reason: String, by name: String, isForced: Bool = false
     ) async throws(OverrideRefused) -> EntrypointOverride {
-        let zone = zone.lowercased()
-        guard let files = await keeper.files.first(where: { $0.zone == zone }) else {
-            throw OverrideRefused(description: "\(OverrideTable.Refusal.unknownZone(zone))")
-        }
-        do {
-            return try await overrideRegistry.put(
-                action, host, of: stream, zone: files, seconds: seconds, reason: reason, by: name,
+        try await refusing { registry in
+            try await registry.put(
+                action, host, of: stream, zone: try await files(of: zone), seconds: seconds, reason: reason, by: name,
                 isForced: isForced, at: WallClock.seconds)
-        } catch {
-            throw OverrideRefused(description: "\(error)")
         }
     }
 
@@ -77,8 +64,26 @@ extension NameServer {
     public func clearEntrypointOverrides(
         of stream: String, host: String? = nil, zone: String, by name: String
     ) async throws(OverrideRefused) -> [EntrypointOverride] {
+        try await refusing { registry in
+            try await registry.clear(stream: stream, host: host, zone: zone.lowercased(), by: name)
+        }
+    }
+
+    /// The files of a zone that this server has.
+    private func files(of zone: String) async throws -> ZoneContent {
+        let zone = zone.lowercased()
+        guard let files = await keeper.files.first(where: { $0.zone == zone }) else {
+            throw OverrideTable.Refusal.unknownZone(zone)
+        }
+        return files
+    }
+
+    /// Changes the overrides. Whatever the change throws becomes an `OverrideRefused`.
+    private func refusing<Result>(
+        _ change: (OverrideRegistry) async throws -> Result
+    ) async throws(OverrideRefused) -> Result {
         do {
-            return try await overrideRegistry.clear(stream: stream, host: host, zone: zone.lowercased(), by: name)
+            return try await change(overrideRegistry)
         } catch {
             throw OverrideRefused(description: "\(error)")
         }

@@ -53,7 +53,7 @@ final class QueryLoop: DatagramHandler {
         if batchCount == 0 {
             batchStart = now
             responder.instant = now
-            responder.now = Int64(time(nil))
+            responder.now = WallClock.seconds
         }
         batchCount &+= 1
         if !replies.hasRoom(lengthMax: AnswerEngine.udpSizeMax) { send(on: socket) }

@@ -184,7 +184,7 @@ struct DirectoryWatchTests {
         #expect(renamed == 1)
     }
 
-    @Test("Without inotify, polling finds every change, and nothing else")
+    @Test("Without inotify, polling finds every change and reports no other")
     func poll() async throws {
         let folder = try WatchedFolder()
         try folder.write("1", to: "zones/a.zone")

@@ -1,3 +1,4 @@
+import DatagramIO
 import DNSTestClient
 import Foundation
 import IdentityKeys
@@ -40,7 +41,7 @@ struct OverrideServiceTests {
             let path = "\(folder)/\(name)-\(role)-\(zone)-\(span)"
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
             let key = try Ed25519PrivateKey()
-            let now = UInt64(WallClock.seconds)
+            let now = WallClock.certificateSeconds
             let content = try CertificateContent(
                 issuer: OperatorKeyID(of: crypto.publicKey(of: admin), crypto), serial: 7, notBefore: now - 3_600,
                 notAfter: now - 3_600 + span, role: role, region: .none, zone: zone, name: name,
@@ -81,7 +82,8 @@ struct OverrideServiceTests {
                 let signer = try #require(operators.signers[name])
                 let answer = try #require(await service.answer(body, signature: try signer.signature(of: body)))
                 let by = try operators.verifier.verify(
-                    answer.body, to: body, signature: answer.signature, names: ["ns1"], at: UInt64(WallClock.seconds))
+                    answer.body, to: body, signature: answer.signature, names: ["ns1"],
+                    at: WallClock.certificateSeconds)
                 #expect(by == "ns1")
                 return try #require(OverrideReply(body: answer.body))
             }
@@ -155,7 +157,7 @@ struct OverrideServiceTests {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let operators = try Operators()
-        let now = UInt64(WallClock.seconds)
+        let now = WallClock.certificateSeconds
         let (body, reply) = (Self.request(), OverrideReply(isAccepted: true, text: "done", nonce: "1").body)
         func signed(_ identity: IdentityFolder) throws -> String {
             try OverrideReplySigner(credential: identity.credential).signature(of: reply, to: body)

@@ -2,7 +2,7 @@ import NodeIdentity
 import ReflectorModel
 import Testing
 
-@Suite("Node certificates: one encoding, and nothing else is accepted")
+@Suite("A node certificate has one encoding; readers refuse every other")
 struct CertificateTests {
     private let fixture: Fixture
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeIdentity
 
-@Suite("What the handshake encrypts: one encoding, and nothing else is accepted")
+@Suite("What the handshake encrypts has one encoding; readers refuse every other")
 struct SealedIdentityTests {
     private let fixture: Fixture
     private let identity: SealedIdentity

@@ -91,10 +91,6 @@ struct ValidityTests {
 
 @Suite("What follows from a role")
 struct NodePowersTests {
-    private let fixture: Fixture
-
-    init() throws { fixture = try Fixture() }
-
     @Test("The table of powers is the documented one")
     func table() {
         let table: [(NodePowers, [CertifiedRole])] = [
@@ -104,28 +100,9 @@ struct NodePowersTests {
             (.fetch, [.set, .edge, .observer]),
             (.answerProbes, [.entrypoint, .set, .edge]),
             (.probe, [.observer, .nameServer]),
-            (.spreadRevocations, [.nameServer]),
-            (.signOverrides, []),
         ]
         for (power, roles) in table {
             #expect(CertifiedRole.allCases.filter { NodePowers(of: $0).contains(power) } == roles)
         }
-    }
-
-    @Test("An edge fetches for its own region only, a set reflector for none, and an entrypoint not at all")
-    func regions() throws {
-        let edge = try fixture.content()
-        #expect(edge.mayFetch(for: RegionID(1283)))
-        #expect(!edge.mayFetch(for: RegionID(1284)))
-        #expect(!edge.mayFetch(for: nil))
-        let set = try fixture.content(role: .set, region: .set("nyc"), name: "set-1")
-        #expect(set.mayFetch(for: nil))
-        #expect(!set.mayFetch(for: RegionID(1283)))
-        #expect(set.mayServe(setRegion: "nyc"))
-        #expect(!set.mayServe(setRegion: "lon"))
-        #expect(try fixture.content(role: .set, region: .none).mayServe(setRegion: "lon"))
-        let entrypoint = try fixture.content(role: .entrypoint, region: .none)
-        #expect(!entrypoint.mayFetch(for: nil))
-        #expect(!entrypoint.mayServe(setRegion: "nyc"))
     }
 }

@@ -1,3 +1,4 @@
+import DatagramIO
 import Foundation
 import IdentityKeys
 import NodeIdentity
@@ -154,7 +155,7 @@ struct KeysCommandTests {
                 let request = try IdentityFolder.request(for: "sjc-1", in: folder)
                 let certificate = try operating.sign(
                     [.init(request, role: .set, region: .set("sjc"))], zone: "reflector.net",
-                    now: UInt64(WallTime.seconds), seconds: seconds)[0]
+                    now: WallClock.certificateSeconds, seconds: seconds)[0]
                 try IdentityFolder.install(certificate, operators: nil, in: folder)
             }
             try certify(seconds: 3_000)

@@ -143,7 +143,7 @@ struct PushTests {
         #expect(result.lines.count { $0.contains("trying again") } == 1, "\(result.errors)")
     }
 
-    @Test("A refusal is told once and does not end the push to the other entrypoint")
+    @Test("push logs a refusal once and goes on pushing to the other entrypoint")
     func refusal() throws {
         let result = try push("refuse")
         expectUndisturbed(result)
@@ -221,7 +221,7 @@ struct ChunkBacklogTests {
         #expect(backlog.takeDropped() == 20)
     }
 
-    @Test("Attempts follow at once, then after 0.5, 1 and 2 s; after 401 every 5 s; each cause is told once")
+    @Test("Attempts follow at once, then after 0.5, 1 and 2 s; after 401 every 5 s; push logs each cause once")
     func retries() {
         var retries = PushRetries()
         let broken = HTTPPush.Failure.system("", ECONNREFUSED)

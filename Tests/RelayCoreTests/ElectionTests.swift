@@ -276,7 +276,7 @@ struct ElectionTests {
         #expect(run.leaders == ["ep-0", "ep-0", "ep-0"])
     }
 
-    @Test("A name server is told which streams the first candidate does not lead, and nothing else")
+    @Test("A witness tells a name server only the streams that the first candidate does not lead")
     func probes() throws {
         var run = try ElectionBench()
         run.provide(0, 1)

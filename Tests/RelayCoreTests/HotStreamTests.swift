@@ -173,7 +173,7 @@ struct HotStreamTests {
         #expect(!hot.isPlausible(WireLimits.sequenceMax, after: 1, rate: .infinity, silence: .zero))
     }
 
-    @Test("At most eight hosts with different feeds are remembered, for 60 s, and an operator is told once")
+    @Test("At most eight hosts with different feeds are remembered for 60 s, and each is news once")
     func differentHosts() {
         let hot = HotStream()
         for number in UInt32(1)...20 {

@@ -192,11 +192,11 @@ struct PathTests {
     func newIncarnation() throws {
         let tree = try running(sets: 1)
         tree.bench.remove(tree.entrypoint)
-        let anew = tree.bench.add("ep", .entrypoint, 1)
-        #expect(anew.provide(tree.stream, at: tree.bench.now))
+        let restarted = tree.bench.add("ep", .entrypoint, 1)
+        #expect(restarted.provide(tree.stream, at: tree.bench.now))
         let before = tree.sink.payloads.count
         for _ in 0..<600 {
-            withUnsafeBytes(of: UInt64(1)) { anew.ingest($0, stream: tree.stream, at: tree.bench.now) }
+            withUnsafeBytes(of: UInt64(1)) { restarted.ingest($0, stream: tree.stream, at: tree.bench.now) }
             tree.bench.run(for: .milliseconds(5))
         }
         #expect(tree.sink.payloads.count > before + 400, "\(tree.sink.payloads.count) \(before) \(tree.sink.lost)")

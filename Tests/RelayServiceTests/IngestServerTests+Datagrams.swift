@@ -132,7 +132,7 @@ extension IngestServerTests {
         }
     }
 
-    @Test("A port's text may have group, interface and source, and nothing else")
+    @Test("A port's text may have a group, an interface and a source; any other word is refused")
     func portText() throws {
         let port = try #require(IngestConfiguration.RawPort("live/news=[ff15::1]:5000,source=fe80::1,interface=eth0"))
         #expect(port.isGroup && port.interface == "eth0" && port.source == IPAddress("fe80::1"))

@@ -40,8 +40,8 @@ final class ProbeLoop: DatagramHandler {
         let trust = PeerTrust(authorities: identity.authorities, zone: identity.content.zone)
         prober = Prober(
             identity: ProbeIdentity(
-                LibcryptoIdentityCrypto(), credential: identity.credential, trust: trust, seconds: Self.seconds,
-                at: loop.now),
+                LibcryptoIdentityCrypto(), credential: identity.credential, trust: trust,
+                seconds: WallClock.certificateSeconds, at: loop.now),
             crypto: crypto, seed: seed
         ) { crypto.install($0) }
         self.sockets = sockets
@@ -58,7 +58,7 @@ final class ProbeLoop: DatagramHandler {
     }
 
     func timerFired(at now: MonotonicInstant) {
-        prober.setSeconds(Self.seconds, at: now)
+        prober.setSeconds(WallClock.certificateSeconds, at: now)
         prober.handleTimeout(at: now)
     }
 
@@ -98,8 +98,6 @@ final class ProbeLoop: DatagramHandler {
             return logger.error("revocation list refused: no admin of the `operators` file signed it")
         }
     }
-
-    private static var seconds: UInt64 { UInt64(max(WallClock.seconds, 0)) }
 
     var leadCounters: LeadCounters { prober.leads.counters }
 

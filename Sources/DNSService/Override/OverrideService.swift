@@ -1,3 +1,4 @@
+import DatagramIO
 import DNSAnswers
 import IdentityKeys
 import Logging

@@ -10,7 +10,7 @@ extension TCPLoop {
 
     /// Answers every complete message in `bytes`, which may be in the loop's buffer, and keeps the rest.
     func answer(_ connection: TCPConnection, _ bytes: UnsafeRawBufferPointer, at now: MonotonicInstant) {
-        responder.now = Int64(time(nil))
+        responder.now = WallClock.seconds
         var position = 0
         var used = 0
         var hasAnswered = false
@@ -150,7 +150,7 @@ extension TCPLoop {
     private func begin(_ plan: TransferSources.Plan, for client: OutgoingTransfer.Client, tag: UInt32) {
         guard let connection = connection(tag), connection.state == .planning else { return }
         let now = loop.now
-        responder.now = Int64(time(nil))
+        responder.now = WallClock.seconds
         switch plan {
         case .send(let kind), .fallback(let kind):
             if case .fallback = plan { requestHandler.log.add(.fallback) }
@@ -181,7 +181,7 @@ extension TCPLoop {
 
     /// Generates messages until the socket accepts no more, but not so many that other connections wait.
     private func sendTransfer(_ connection: TCPConnection, at now: MonotonicInstant) {
-        let seconds = Int64(time(nil))
+        let seconds = WallClock.seconds
         for _ in 0..<Self.fillingsPerVisit {
             var used = 0
             while Self.outputBytes - used >= 2 + Self.lengthMax, let message = connection.transfer?.next(now: seconds) {
@@ -210,7 +210,7 @@ extension TCPLoop {
         requestHandler.log.completed(
             NameServer.Secondary(
                 address: connection.address.description, zone: transfer.kind.zone.zone,
-                serial: transfer.kind.zone.serial, at: Int64(time(nil)), kind: transfer.kind.name,
+                serial: transfer.kind.zone.serial, at: WallClock.seconds, kind: transfer.kind.name,
                 records: transfer.records, bytes: transfer.bytes, key: transfer.client.session?.key.text))
     }
 }

@@ -121,7 +121,7 @@ final class NotifyLoop: DatagramHandler {
             let message = schedule.message(target: target, id: bytes.word(0))
         else { return }
         if targets[target].key != nil {
-            guard sessions.accept(bytes, as: message, now: Int64(time(nil))) else { return }
+            guard sessions.accept(bytes, as: message, now: WallClock.seconds) else { return }
         }
         schedule.answered(message)
         loop.nextWakeup = schedule.nextDue
@@ -171,7 +171,7 @@ final class NotifyLoop: DatagramHandler {
         if let name = target.key {
             guard let key = policy.keys[name] else { return nil }
             var session = TSIGSession(key)
-            guard session.sign(&bytes, now: Int64(time(nil))) else { return nil }
+            guard session.sign(&bytes, now: WallClock.seconds) else { return nil }
             sessions.keep(session, for: message)
         }
         return bytes.count <= Self.lengthMax ? bytes : nil

@@ -84,28 +84,12 @@ public struct IdentityFolder: Sendable {
             certificate, at: seconds, zone: content.zone, revocations: revocations, LibcryptoIdentityCrypto())
     }
 
-    /// A node's private key.
-    struct NamedKey {
-        var name: String
-        var key: LibcryptoIdentityCrypto.SigningKey
-    }
-
     /// Loads the private key.
     static func loadKey(_ folder: String) throws(IdentityFileError) -> NamedKey {
-        let path = keyPath(folder)
-        let file: IdentityKeyFile
-        do throws(IdentityKeyFile.Failure) {
-            file = try IdentityKeyFile(loading: path)
-        } catch {
-            throw error.fileError(path)
-        }
-        guard file.owner == .node else {
-            throw IdentityFileError(
-                path,
-                "an operator's key; it must not be on a node. Make the node's own key with "
-                    + "`reflector keys request NAME --identity \(folder)`")
-        }
-        return NamedKey(name: file.name, key: file.makeSigningKey())
+        try NamedKey(
+            loading: keyPath(folder), of: .node,
+            otherOwner: "an operator's key; it must not be on a node. Make the node's own key with "
+                + "`reflector keys request NAME --identity \(folder)`")
     }
 
     private static func collect<Value>(

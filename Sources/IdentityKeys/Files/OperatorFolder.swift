@@ -31,15 +31,16 @@ public struct OperatorFolder: ~Copyable {
     /// Opens the folder of an admin: only they sign certificates and revocation lists.
     public init(admin path: String) throws(IdentityFileError) {
         let lock = try FolderLock(path)
-        let (name, key) = try Self.loadKey(path)
+        let own = try Self.loadKey(path)
         let operators = try OperatorDirectory.load(Self.operatorsPath(path))
-        guard let own = operators.entry(with: key.key.publicKey), own.name == name else {
+        let (name, key) = (own.name, own.key)
+        guard let entry = operators.entry(with: key.key.publicKey), entry.name == name else {
             throw IdentityFileError(
                 Self.operatorsPath(path),
                 "has no line of \(name) with the key of \(Self.keyPath(path)); copy the file from another admin")
         }
-        guard own.role.mayCertify else {
-            throw IdentityFileError(path, "\(name) has the role \(own.role); only an admin signs certificates")
+        guard entry.role.mayCertify else {
+            throw IdentityFileError(path, "\(name) has the role \(entry.role); only an admin signs certificates")
         }
         let issued = try IssuedFile.load(Self.issuedPath(path))
         self.lock = lock
@@ -51,21 +52,10 @@ public struct OperatorFolder: ~Copyable {
     }
 
     /// Reads the private key of an operator of any role, with its name.
-    public static func loadKey(
-        _ folder: String
-    ) throws(IdentityFileError) -> (name: String, key: LibcryptoIdentityCrypto.SigningKey) {
-        let path = keyPath(folder)
-        let file: IdentityKeyFile
-        do throws(IdentityKeyFile.Failure) {
-            file = try IdentityKeyFile(loading: path)
-        } catch {
-            throw error.fileError(path)
-        }
-        guard file.owner == .operator else {
-            throw IdentityFileError(path, "a node's key, not an operator's; is this the folder of an operator?")
-        }
-        let name = file.name
-        return (name, file.makeSigningKey())
+    public static func loadKey(_ folder: String) throws(IdentityFileError) -> NamedKey {
+        try NamedKey(
+            loading: keyPath(folder), of: .operator,
+            otherOwner: "a node's key, not an operator's; is this the folder of an operator?")
     }
 
     /// Replaces the file `issued`.

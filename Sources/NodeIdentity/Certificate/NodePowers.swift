@@ -11,11 +11,9 @@ import ReflectorModel
 /// | fetch streams | – | yes | its region | any | – |
 /// | answer probes | yes | yes | yes | – | – |
 /// | probe nodes | – | – | – | yes | yes |
-/// | hand out revocation lists | – | – | – | – | yes |
-/// | sign overrides, certificates, revocation lists | – | – | – | – | – |
 ///
-/// The last row is in the table because it matters most: those are acts of operators, whose keys are on no node. Nothing
-/// stolen from a node can sign them.
+/// No role may sign overrides, certificates or revocation lists. Only operators do that, and their keys are on no node:
+/// nothing stolen from a node can sign them.
 public struct NodePowers: OptionSet, Hashable, Sendable {
     public let rawValue: UInt16
     public init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -26,16 +24,12 @@ public struct NodePowers: OptionSet, Hashable, Sendable {
     public static let acceptAnnouncements = NodePowers(rawValue: 1 << 1)
     /// Be the parent of a link on which streams are fetched.
     public static let serveChildren = NodePowers(rawValue: 1 << 2)
-    /// Subscribe to streams. `mayFetch(for:)` says for which region.
+    /// Subscribe to streams.
     public static let fetch = NodePowers(rawValue: 1 << 3)
     /// Answer probes. An answer counts only from the host that was asked.
     public static let answerProbes = NodePowers(rawValue: 1 << 4)
     /// Ask nodes whether they are alive.
     public static let probe = NodePowers(rawValue: 1 << 5)
-    /// Hand out revocation lists, which operators signed.
-    public static let spreadRevocations = NodePowers(rawValue: 1 << 6)
-    /// Sign overrides. No role has it.
-    public static let signOverrides = NodePowers(rawValue: 1 << 7)
 
     /// The powers of a role.
     public init(of role: CertifiedRole) {
@@ -44,7 +38,7 @@ public struct NodePowers: OptionSet, Hashable, Sendable {
         case .set: self = [.acceptAnnouncements, .serveChildren, .fetch, .answerProbes]
         case .edge: self = [.fetch, .answerProbes]
         case .observer: self = [.fetch, .probe]
-        case .nameServer: self = [.probe, .spreadRevocations]
+        case .nameServer: self = [.probe]
         }
     }
 
@@ -56,22 +50,4 @@ public struct NodePowers: OptionSet, Hashable, Sendable {
 
 extension CertificateContent {
     public var powers: NodePowers { NodePowers(of: role) }
-
-    /// Whether the node may subscribe on behalf of a region of edges: an edge only for its own. Set reflectors fetch for
-    /// whoever asks them, and observers for nobody; both name no region.
-    public func mayFetch(for region: RegionID?) -> Bool {
-        guard powers.contains(.fetch) else { return false }
-        switch self.region {
-        case .edge(let own): return region == own
-        case .none, .set: return region == nil
-        }
-    }
-
-    /// Whether the node may act as a member of a set region: one whose certificate names a set region only as a member
-    /// of that one, one whose certificate names none as a member of whichever the zone says.
-    public func mayServe(setRegion name: String) -> Bool {
-        guard powers.contains(.serveChildren), role == .set else { return false }
-        guard case .set(let own) = region else { return true }
-        return own == name
-    }
 }

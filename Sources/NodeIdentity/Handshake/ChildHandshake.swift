@@ -41,11 +41,7 @@ public struct ChildHandshake<Crypto: IdentityCrypto> {
         _ crypto: Crypto, credential: NodeCredential<Crypto>, parent: NodeID, nonce: Nonce, payload: [UInt8]
     ) throws(HandshakeError) {
         guard payload.count <= HandshakeSizes.payloadMax else { throw .payloadTooLong }
-        self.crypto = crypto
-        self.credential = credential
-        self.parent = parent
-        self.nonce = nonce
-        self.payload = payload
+        self.init(crypto, credential: credential, parent: parent, nonce: nonce, request: payload)
     }
 
     /// With a payload that is known to be short.

@@ -22,7 +22,7 @@ struct PullDecision: Equatable {
     /// Since when the votes ask this node to begin.
     private var electedAt: MonotonicInstant?
 
-    /// Decides anew. True if `isPulling` has changed.
+    /// Decides again, from the present votes. True if `isPulling` has changed.
     ///
     /// - Parameters:
     ///   - rank: this node's place among the candidates in the zone, from 1; nil if it is none of them.

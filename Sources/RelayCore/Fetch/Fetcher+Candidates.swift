@@ -195,7 +195,7 @@ extension Fetcher {
             others.map { found in
                 ParentCandidate(
                     name: found.host.name, endpoint: found.host.endpoint, others: found.others, rank: 0,
-                    cause: "peer", answer: answer.text.joined(separator: " "), serial: answer.serial)
+                    cause: "peer", answer: answer.text.joined(separator: " "), serial: answer.serial, isPeer: true)
             })
     }
 

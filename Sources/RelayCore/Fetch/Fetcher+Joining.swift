@@ -18,7 +18,7 @@ extension Fetcher {
             link: link, candidate: candidate, subscription: core.links.takeSubscriptionID(),
             bit: stream.paths.freeBit, isExtra: isExtra, start: start(of: stream), now: now)
         stream.paths.add(path)
-        if candidate.cause == "peer" { core.context.count(.peersAsked) }
+        if candidate.isPeer { core.context.count(.peersAsked) }
         if link.subscriptions.isEmpty { link.noteReceived(at: now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)

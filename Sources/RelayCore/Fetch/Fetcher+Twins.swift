@@ -61,7 +61,7 @@ extension Fetcher {
 
     /// The second feed of a hot stream starts at the newest packet: the first feed has the others.
     func startsAsTwin(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) -> Bool {
-        stream.hot?.isWanted == true && path.candidate.rank == 0 && path.candidate.cause != "peer"
+        stream.hot?.isWanted == true && path.candidate.rank == 0 && !path.candidate.isPeer
             && isCarried(stream, besides: path, at: now)
     }
 

@@ -10,18 +10,21 @@ struct ParentCandidate: Equatable {
     /// 1 to 3 for a parent from the DNS, 0 for an entrypoint.
     let rank: UInt8
     let cause: String
+    /// True for another root set reflector of the stream's portset, which is asked when no entrypoint can be reached.
+    let isPeer: Bool
     let answer: String?
     let serial: UInt32?
 
     init(
         name: String, endpoint: Endpoint, others: [Endpoint] = [], rank: UInt8, cause: String, answer: String? = nil,
-        serial: UInt32? = nil
+        serial: UInt32? = nil, isPeer: Bool = false
     ) {
         self.name = name
         self.endpoint = endpoint
         self.others = others
         self.rank = rank
         self.cause = cause
+        self.isPeer = isPeer
         self.answer = answer
         self.serial = serial
     }

@@ -1,7 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// Routes the election of entrypoints: what a witness hears and publishes, and what a candidate is told.
+/// The election of entrypoints in a node: a witness hears announcements and publishes leaders, a candidate hears the
+/// reports of witnesses and decides what to pull.
 extension RelayNode {
     // MARK: Witness
 
@@ -30,8 +31,7 @@ extension RelayNode {
         let changes = witness?.evaluate(fetcher.directory, fetcher.parents, at: now, &core) ?? []
         drainEvents(at: now)
         for change in changes {
-            let hosts = fetcher.directory[.candidates(change.stream)]?.answer?.hosts ?? []
-            let leader = change.to.map { id in hosts.first { $0.id == id }?.name ?? id.description }
+            let leader = change.to.map { hostName(of: $0, in: change.stream) }
             core.context.post(.alarm(.leaderChanged(change.stream, to: leader, cause: change.cause.text)))
             guard let stream = core.streams[change.stream] else { continue }
             stream.follow(change.to)

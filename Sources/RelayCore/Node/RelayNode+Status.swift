@@ -104,7 +104,7 @@ extension RelayNode {
         }
         var report = StreamStatus(
             name: stream.name.text, portset: stream.portset?.description ?? "?",
-            source: stream.incarnation.map { sourceName($0.source, of: stream) },
+            source: stream.incarnation.map { hostName(of: $0.source, in: stream.name) },
             incarnation: stream.incarnation?.incarnation.description,
             highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
             bytesIn: stream.arrivals.bytesIn, packetsOut: stream.departures.packetsOut, children: stream.children.count,
@@ -128,16 +128,12 @@ extension RelayNode {
         return fetcher.directory[.parents(rank, region, portset)]?.answer
     }
 
-    /// Host name of a source if it is this node, is in the zone's candidate list or is a child of this node; else its
-    /// id.
-    private func sourceName(_ source: NodeID, of stream: StreamState) -> String {
-        if source == id { return core.configuration.name }
-        if let host = fetcher.directory[.candidates(stream.name)]?.answer?.hosts.first(where: {
-            $0.id == source
-        }) {
-            return host.name
-        }
-        if let link = core.links.children.all.first(where: { $0.node == source }) { return link.name }
-        return source.description
+    /// Host name of an entrypoint if it is this node, is among the stream's candidates in the zone or is a child of
+    /// this node; else its id.
+    func hostName(of node: NodeID, in stream: StreamName) -> String {
+        if node == id { return core.configuration.name }
+        let candidates = fetcher.directory[.candidates(stream)]?.answer?.hosts ?? []
+        if let host = candidates.first(where: { $0.id == node }) { return host.name }
+        return core.links.children.all.first { $0.node == node }?.name ?? node.description
     }
 }

@@ -7,8 +7,8 @@ extension RelayNode {
     func electionStatus(of name: StreamName, at now: MonotonicInstant) -> ElectionStatus? {
         if let election = witness?[name] {
             return ElectionStatus(
-                leader: election.leader.map { hostName($0, of: name) }, secondsAgo: (now - election.changedAt).seconds,
-                cause: election.cause?.text)
+                leader: election.leader.map { hostName(of: $0, in: name) },
+                secondsAgo: (now - election.changedAt).seconds, cause: election.cause?.text)
         }
         guard let candidacy, let answer = fetcher.directory.answer(.candidates(name), at: now) else { return nil }
         let leadership = candidacy.leadership(of: name, answer, targets: targetCount, at: now, core)
@@ -17,7 +17,7 @@ extension RelayNode {
         var views: [String: String] = [:]
         for link in core.links.parents.all where link.isForAnnouncing && link.isAlive {
             guard let entry = link.witness[name] else { continue }
-            views[link.peerName] = entry.leader.map { hostName($0, of: name) } ?? "nobody"
+            views[link.peerName] = entry.leader.map { hostName(of: $0, in: name) } ?? "nobody"
         }
         return ElectionStatus(
             leader: leadership.leader, rank: rank, supply: "\(supply)",
@@ -36,9 +36,4 @@ extension RelayNode {
 
     /// Maximum number of standbys in one status.
     private static let standbysMax = 256
-
-    private func hostName(_ node: NodeID, of stream: StreamName) -> String {
-        if node == id { return core.configuration.name }
-        return fetcher.directory[.candidates(stream)]?.answer?.hosts.first { $0.id == node }?.name ?? node.description
-    }
 }

@@ -1,3 +1,4 @@
+import IdentityKeys
 import ReflectorModel
 import SecretFiles
 
@@ -31,15 +32,7 @@ extension KeyFile {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
     private static func randomHex(bytes: Int, from random: inout SystemRandomNumberGenerator) -> String {
-        hex(randomBytes(bytes, from: &random))
-    }
-
-    private static func randomBytes(_ count: Int, from random: inout SystemRandomNumberGenerator) -> [UInt8] {
-        (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        Hex.text((0..<bytes).map { _ in UInt8.random(in: 0...255, using: &random) })
     }
 }

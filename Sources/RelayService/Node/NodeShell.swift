@@ -42,7 +42,7 @@ final class NodeShell: DatagramHandler {
         var seed = SystemRandomNumberGenerator()
         let now = loop.now
         identity = try NodeIdentityState(
-            configuration.identity, revocations: revocations, seconds: WallClock.seconds, at: now)
+            configuration.identity, revocations: revocations, seconds: WallClock.certificateSeconds, at: now)
         node = RelayNode(
             configuration: configuration.relay.configuration, crypto: identity.crypto, handshakes: identity.handshakes,
             seed: seed.next(), sink: sink, makeMeasurements: { LinkHistograms() }, now: now)
@@ -123,7 +123,7 @@ final class NodeShell: DatagramHandler {
     /// The node's certificate has been renewed, or other operators count: links and streams continue.
     func replace(_ folder: IdentityFolder) {
         let isOwnNew = identity.replace(folder)
-        identity.handshakes.setSeconds(WallClock.seconds, at: loop.now)
+        identity.handshakes.setSeconds(WallClock.certificateSeconds, at: loop.now)
         node.identitiesChanged(isOwnNew: isOwnNew, at: loop.now)
         flush(at: loop.now)
     }
@@ -131,13 +131,13 @@ final class NodeShell: DatagramHandler {
     /// The links of nodes whose certificates this list revokes end now.
     func take(_ list: RevocationList) {
         guard identity.handshakes.take(list) else { return }
-        identity.handshakes.setSeconds(WallClock.seconds, at: loop.now)
+        identity.handshakes.setSeconds(WallClock.certificateSeconds, at: loop.now)
         node.identitiesChanged(isOwnNew: false, at: loop.now)
         flush(at: loop.now)
     }
 
     /// The wall clock may have been set.
-    func readWallClock() { identity.handshakes.setSeconds(WallClock.seconds, at: loop.now) }
+    func readWallClock() { identity.handshakes.setSeconds(WallClock.certificateSeconds, at: loop.now) }
 
     /// Tells the children to move elsewhere; see `RelayNode.drain`. Returns true when no child fetches anything from
     /// this node any more.

@@ -1,7 +1,8 @@
 import NIOCore
 import ReflectorModel
 
-/// Where viewers stand in a source that is over: its program, the end of each elementary stream, and when it ended.
+/// The point that viewers have reached in a source that is over: its program, the end of each elementary stream, and
+/// when it ended.
 struct SpliceReference {
     /// Bytes that are read back from the end of the old source: two access units of 4 MB/s at 2 pictures a second.
     private static let readBackMax: UInt64 = 4 << 20

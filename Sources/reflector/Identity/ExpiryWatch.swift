@@ -1,3 +1,4 @@
+import DatagramIO
 import IdentityKeys
 import Logging
 import NodeIdentity
@@ -17,7 +18,7 @@ struct ExpiryWatch: Service {
         var notices = ExpiryNotices()
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let folder = identity.current
-            let now = UInt64(WallTime.seconds)
+            let now = WallClock.certificateSeconds
             if let notice = notices.due(folder.content, at: now) { tell(notice, folder, at: now) }
             let waited: Void? = try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
             guard waited != nil else { return }

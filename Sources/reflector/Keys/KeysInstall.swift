@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import IdentityKeys
 import ReflectorModel
 import SecretFiles
@@ -38,7 +39,7 @@ struct KeysInstall: ParsableCommand {
             let content = file.certificate.content
             print(
                 "\(identity): \(content.name), \(content.roleText), "
-                    + "\(content.validityText(at: UInt64(WallTime.seconds))); SIGHUP makes a running node use it")
+                    + "\(content.validityText(at: WallClock.certificateSeconds)); SIGHUP makes a running node use it")
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import Glibc
 import IdentityKeys
 import NodeIdentity
@@ -56,7 +57,7 @@ struct KeysRevoke: ParsableCommand {
             let known = Set(current?.content.serials ?? [])
             let list = try folder.revoke(
                 names.map { .name($0.lowercased()) } + serial.map { .serial($0) }, zone: zone, why: why ?? "",
-                now: UInt64(WallTime.seconds), current: current)
+                now: WallClock.certificateSeconds, current: current)
             let reasons = folder.reasons(zone: zone)
             try RevocationFile.write(list, issuer: folder.name, reasons: reasons, to: path)
             for serial in list.content.serials where !known.contains(serial) {

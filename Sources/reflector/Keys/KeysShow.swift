@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import IdentityKeys
 import SecretFiles
 
@@ -30,7 +31,7 @@ struct KeysShow: ParsableCommand {
     func run() throws {
         ProcessMemory.forbidDumps()
         let directory = try KeysReport.checked { try operators.map { try OperatorDirectory.load($0) } }
-        let report = IdentityReport(zones: zones, operators: directory, now: UInt64(WallTime.seconds))
+        let report = IdentityReport(zones: zones, operators: directory, now: WallClock.certificateSeconds)
         var isGood = true
         for path in paths {
             do {

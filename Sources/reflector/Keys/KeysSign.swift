@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import DNSAnswers
 import Foundation
 import IdentityKeys
@@ -58,7 +59,7 @@ struct KeysSign: ParsableCommand {
         try KeysReport.checked {
             var folder = try OperatorFolder(admin: place.operatorFolder)
             let orders = try orders(ZonePlaces(content))
-            let now = UInt64(WallTime.seconds)
+            let now = WallClock.certificateSeconds
             let certificates = try folder.sign(
                 orders, zone: content.zone, now: now, seconds: UInt64(days) * 86_400, replacing: replace)
             try? FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)

@@ -74,8 +74,3 @@ struct NameServerKeys: Sendable {
         }
     }
 }
-
-/// Unix time, for commands.
-enum WallTime {
-    static var seconds: Int64 { Int64(time(nil)) }
-}

@@ -1,3 +1,4 @@
+import DatagramIO
 import DNSService
 import IdentityKeys
 import Logging
@@ -52,7 +53,7 @@ struct NameServerOps: Sendable {
         guard let identity else { return [] }
         return [
             NodeMetrics.certificateExpiry(
-                identity.secondsLeft(at: UInt64(WallTime.seconds)),
+                identity.secondsLeft(at: WallClock.certificateSeconds),
                 labels: [("node", identity.current.content.name), ("role", "nameserver")])
         ]
     }

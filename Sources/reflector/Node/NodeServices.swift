@@ -1,3 +1,4 @@
+import DatagramIO
 import IdentityKeys
 import Logging
 import OpsEndpoint
@@ -42,7 +43,7 @@ struct NodeDaemon {
                     name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
                     streams: [], counters: [:])
             status.counters.merge(extra()) { _, new in new }
-            status.certificateExpiresSeconds = identity.secondsLeft(at: UInt64(WallTime.seconds))
+            status.certificateExpiresSeconds = identity.secondsLeft(at: WallClock.certificateSeconds)
             return status
         }
         let endpoint = OpsEndpoint(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import DNSService
 import IdentityKeys
 import NodeIdentity
@@ -33,7 +34,7 @@ struct OverrideSender: ParsableArguments {
         for server in targets.servers {
             let request = OverrideRequest(
                 to: "\(server.endpoint)", action: action, subject: subject, host: host, zone: targets.zone,
-                seconds: seconds, reason: term?.why ?? "", isForced: isForced, issued: WallTime.seconds)
+                seconds: seconds, reason: term?.why ?? "", isForced: isForced, issued: WallClock.seconds)
             do {
                 let reply = try await Self.send(request, to: server, signer, replies)
                 guard reply.isAccepted else {
@@ -92,7 +93,7 @@ extension OverrideSender {
         do throws(OverrideReplyVerifier.Refusal) {
             _ = try replies.verify(
                 answer.body, to: body, signature: answer.signature, names: server.names,
-                at: UInt64(max(WallTime.seconds, 0)))
+                at: WallClock.certificateSeconds)
         } catch {
             throw Unproved(cause: "\(error)")
         }

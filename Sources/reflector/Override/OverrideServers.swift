@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import DNSService
 import Glibc
 import IdentityKeys
@@ -94,7 +95,7 @@ struct OverrideServers: ParsableArguments {
             }
 
             private static func line(_ text: String, _ until: Int64) -> String {
-                "\(text), until \(UTCTime.text(until)) (\(max(until - WallTime.seconds, 0)) s left)"
+                "\(text), until \(UTCTime.text(until)) (\(max(until - WallClock.seconds, 0)) s left)"
             }
         }
         var entries: [Entry] = []

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import Foundation
 import LocalNetwork
 import ReflectorModel
@@ -93,7 +94,7 @@ struct UpCommand: AsyncParsableCommand {
 
     private func keys(in folder: RunFolder, of plan: NetworkPlan) throws -> KeyFile {
         do {
-            try folder.makeIdentities(of: plan, now: UInt64(WallTime.seconds))
+            try folder.makeIdentities(of: plan, now: WallClock.certificateSeconds)
             return try folder.loadOrMakeKeys()
         } catch {
             throw Self.usage("\(error)")

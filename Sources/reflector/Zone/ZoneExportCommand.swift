@@ -1,4 +1,5 @@
 import ArgumentParser
+import DatagramIO
 import ZoneCompiler
 
 /// `reflector zone export DIR`.
@@ -48,7 +49,7 @@ struct ZoneExportCommand: AsyncParsableCommand {
             throw ExitCode(2)
         }
         if let previous, let old = try ZoneFolder.contents(previous).first(where: { $0.zone == content.zone }) {
-            content.outliving = OutlivingAliases.outliving(old, in: content, at: WallTime.seconds).outliving
+            content.outliving = OutlivingAliases.outliving(old, in: content, at: WallClock.seconds).outliving
         }
         var failure: (any Error)?
         do {

@@ -1,3 +1,4 @@
+import DatagramIO
 import Foundation
 import Glibc
 import IdentityKeys
@@ -42,7 +43,7 @@ actor TestNetwork {
         plan = try NetworkPlan(try ZoneFolder.contents(zones.path)[0])
         try plan.checkRunsHere()
         runFolder = try RunFolder(folder + "/run")
-        try runFolder.makeIdentities(of: plan, now: UInt64(WallTime.seconds))
+        try runFolder.makeIdentities(of: plan, now: WallClock.certificateSeconds)
         keys = try runFolder.loadOrMakeKeys()
     }
 
@@ -153,7 +154,7 @@ actor TestNetwork {
         _ node: LocalIdentities.Node, zone: String, folder name: String
     ) throws -> String {
         let identities = LocalIdentities("\(folder)/identity-\(name)")
-        try identities.make([node], zone: zone, now: UInt64(WallTime.seconds))
+        try identities.make([node], zone: zone, now: WallClock.certificateSeconds)
         return identities.folder(of: node.name)
     }
 
@@ -170,7 +171,7 @@ actor TestNetwork {
                 region: content.region)
         }
         let certificates = try operating.sign(
-            orders, zone: plan.zone, now: UInt64(WallTime.seconds), seconds: seconds, replacing: true)
+            orders, zone: plan.zone, now: WallClock.certificateSeconds, seconds: seconds, replacing: true)
         for certificate in certificates {
             try IdentityFolder.install(
                 certificate, operators: nil, in: identities.folder(of: certificate.content.name))
