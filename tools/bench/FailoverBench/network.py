@@ -11,6 +11,8 @@ import signal
 import subprocess
 import time
 
+from identities import Keys, Problem
+
 ZONE = "bench.example"
 STREAM = "bench/1"
 SETS, EDGES = 3, 2
@@ -20,10 +22,6 @@ SERVER = "127.0.0.1:5300"
 READY = 60
 """Seconds within which a node must be ready, also on a busy host."""
 LOG_LINES = 5
-
-
-class Problem(Exception):
-    """The benchmark cannot go on; the text says why."""
 
 
 def address(name: str) -> str:
@@ -45,8 +43,9 @@ class Network:
         folder.mkdir(parents=True)
         (folder / "log").mkdir()
         self.write_zone()
-        self.make_identities()
-        self.key = self.make_stream_key()
+        keys = Keys(program, folder)
+        keys.make(self.nodes + ["ns1"], [STREAM], "bench")
+        self.key = keys.of_stream(STREAM)
 
     def __enter__(self):
         try:
@@ -92,35 +91,6 @@ class Network:
                 self.has_standby = bool(option)
                 return
         raise Problem(check.stdout + check.stderr)
-
-    def make_identities(self):
-        identities, operator = self.folder / "identities", self.folder / "operator"
-        requests = self.folder / "requests"
-        requests.mkdir()
-        self.run("keys", "init", operator, "--name", "bench")
-        names = self.nodes + ["ns1"]
-        for name in names:
-            request = self.run("keys", "request", name, "--identity", identities / name)
-            (requests / name).write_text(request)
-        self.run(
-            "keys", "sign", *[requests / name for name in names], "--operator", operator, "--zones",
-            self.folder / "zones", "--out", requests)
-        for name in names:
-            self.run(
-                "keys", "install", requests / f"{name}.certificate", "--identity", identities / name, "--operators",
-                operator / "operators")
-
-    def make_stream_key(self) -> str:
-        keys = self.folder / "keys"
-        self.run("keys", "streams", keys, "--stream", STREAM)
-        lines = [line.split() for line in keys.read_text().splitlines()]
-        return next(words[2] for words in lines if words[:2] == ["stream", STREAM])
-
-    def run(self, *words) -> str:
-        result = subprocess.run([self.program, *map(str, words)], capture_output=True, text=True)
-        if result.returncode != 0:
-            raise Problem(f"reflector {' '.join(map(str, words))}: {result.stderr}")
-        return result.stdout
 
     # Processes.
 

@@ -8,6 +8,7 @@ from encoder import Encoder
 from faults import Fault, faults
 from ffmpeg_encoder import FFmpegEncoder
 from network import EDGES, ENCODER, PULL_PORT, STREAM, VIEWER, Network, Problem, address
+from stream import NumberedStream
 from viewer import Viewers
 from worker import Worker
 
@@ -39,7 +40,8 @@ class Session:
             else:
                 port = PULL_PORT if self.grade == "cold" else None
                 self.encoder = Worker(
-                    Encoder, self.options.group, ENCODER, addresses, path, port, self.options.answer / 1_000)
+                    Encoder, NumberedStream(self.options.group), ENCODER, addresses, path, port,
+                    self.options.answer / 1_000)
             stack.callback(self.encoder.end)
             self.viewers = Worker(
                 Viewers, [address(f"edge-{number + 1}") for number in range(EDGES)], f"/{STREAM}.ts", VIEWER,

@@ -1,4 +1,4 @@
-"""A process of its own that runs an event loop and answers the benchmark's questions: timing must not wait for them."""
+"""A process of its own that runs an event loop and answers questions: its timing must not wait for who asks."""
 
 import multiprocessing
 import selectors
@@ -44,15 +44,17 @@ class Worker:
     """Runs `make(loop, *arguments)` in a new process; `ask` calls a method of the object there."""
 
     def __init__(self, make, *arguments):
-        ours, theirs = multiprocessing.Pipe()
+        # By fork, so that arguments need not be copied, and descriptors stay open.
+        forking = multiprocessing.get_context("fork")
+        ours, theirs = forking.Pipe()
         self.pipe = ours
-        self.process = multiprocessing.Process(target=serve, args=(theirs, make, arguments), daemon=True)
+        self.process = forking.Process(target=serve, args=(theirs, make, arguments), daemon=True)
         self.process.start()
 
     def ask(self, method: str, *arguments):
         self.pipe.send((method, arguments))
         if not self.pipe.poll(10):
-            raise RuntimeError(f"a process of the benchmark does not answer '{method}'")
+            raise RuntimeError(f"a process that measures does not answer '{method}'")
         return self.pipe.recv()
 
     def end(self):
@@ -61,7 +63,7 @@ class Worker:
 
 
 def serve(pipe, make, arguments):
-    # Ctrl-C is for the benchmark, which ends its workers.
+    # Ctrl-C is for the process that started us; it ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop = Loop()
     served = make(loop, *arguments)

@@ -1,4 +1,4 @@
-"""The encoder of the benchmark: one paced stream, pushed to several entrypoints over HTTP, or served to those who pull.
+"""An encoder: one paced stream, pushed to several entrypoints over HTTP, or served to those who pull.
 
 An entrypoint that is gone does not hold up the others: its connection is opened again every quarter of a second, and
 one that takes no more data is dropped.
@@ -83,8 +83,9 @@ class Connection:
 class Target:
     """An entrypoint to which the encoder pushes."""
 
-    def __init__(self, loop: Loop, address: str, path: str, source: str):
+    def __init__(self, loop: Loop, address: str, path: str, source: str, open_socket=socket.socket):
         self.loop, self.address, self.path, self.source = loop, address, path, source
+        self.open_socket = open_socket
         self.connection: Connection | None = None
         self.is_closed = False
         self.is_silent = False
@@ -96,9 +97,10 @@ class Target:
     def open(self):
         if self.connection or self.is_closed:
             return
-        connection = socket.socket()
+        connection = self.open_socket()
         connection.setblocking(False)
-        connection.bind((self.source, 0))
+        if self.source:
+            connection.bind((self.source, 0))
         connection.connect_ex((self.address, 8000))
         self.since = time.monotonic()
         self.connection = Connection(self.loop, connection, self.answered, self.ended)
@@ -126,12 +128,14 @@ class Encoder:
     """Runs in a `Worker`."""
 
     def __init__(
-        self, loop: Loop, group: int, source: str, addresses: list[str], path: str, pull_port: int | None, answer: float
+        self, loop: Loop, stream: NumberedStream, source: str, addresses: list[str], path: str,
+        pull_port: int | None = None, answer: float = 0, open_socket=socket.socket
     ):
-        """pull_port: serve the stream there instead of pushing it; answer: seconds until an answer begins."""
-        self.loop, self.answer = loop, answer
-        self.stream = NumberedStream(group)
-        self.targets = [] if pull_port else [Target(loop, address, path, source) for address in addresses]
+        """source: own address, or "" for any; pull_port: serve the stream there instead of pushing it; answer: seconds
+        until an answer begins; open_socket: makes a TCP socket, perhaps in another network namespace."""
+        self.loop, self.answer, self.stream = loop, answer, stream
+        self.targets = [
+            Target(loop, address, path, source, open_socket) for address in ([] if pull_port else addresses)]
         self.pulls: list[Connection] = []
         self.answer_longest = 0.0
         self.next_chunk = time.monotonic()
@@ -148,7 +152,7 @@ class Encoder:
         if now - self.next_chunk > STALL:
             self.next_chunk = now
         while self.next_chunk <= now:
-            self.next_chunk += CHUNK_INTERVAL
+            self.next_chunk += self.stream.interval
             self.emit()
         return self.next_chunk
 
@@ -185,7 +189,7 @@ class Encoder:
                 connection.is_answered = True
         self.loop.after(self.answer, begin)
 
-    # What the benchmark asks.
+    # What others ask.
 
     def mark(self) -> int:
         """The number sent last."""

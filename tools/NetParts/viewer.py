@@ -1,4 +1,4 @@
-"""Viewers of the benchmark: a progressive `.ts` viewer at each edge, which records the number and time of each packet.
+"""Progressive `.ts` viewers, which record the number and time of each packet.
 
 A viewer that is disconnected comes back at once, and that is counted: viewers should not notice a fail-over.
 """
@@ -54,52 +54,26 @@ class ChunkedBody:
         return b"".join(parts)
 
 
-class Viewer:
-    """One viewer, and what it got since the last `take`."""
+class Record:
+    """What one viewer got since the last `take`."""
 
-    def __init__(self, loop: Loop, address: str, path: str, source: str, by_picture: bool):
-        self.loop, self.address, self.path, self.source = loop, address, path, source
+    def __init__(self, by_picture: bool):
         self.by_picture = by_picture
         self.seen: set[int] = set()
         self.begin = 0
         """Numbers before this one were counted by an earlier `take`."""
         self.highest = 0
         self.last_arrival = 0
+        self.reader = NumberReader(by_picture)
         self.restart()
-        self.open()
 
     def restart(self):
         self.gap_longest = self.late = self.repeated = self.disordered = self.splices = self.damaged = 0
         self.disconnected = 0
         self.latest = 0
 
-    def open(self):
-        self.reader, self.body = NumberReader(self.by_picture), ChunkedBody()
-        self.socket = socket.socket()
-        self.socket.setblocking(False)
-        self.socket.bind((self.source, 0))
-        self.socket.connect_ex((self.address, 8080))
-        self.request = f"GET {self.path} HTTP/1.1\r\nHost: {self.address}\r\n\r\n".encode()
-        self.loop.watch(self.socket, selectors.EVENT_WRITE, self.on_event)
-
-    def on_event(self, events: int):
-        try:
-            if events & selectors.EVENT_WRITE:
-                self.socket.send(self.request)
-                self.loop.watch(self.socket, selectors.EVENT_READ, self.on_event)
-                return
-            received = self.socket.recv(1 << 20)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
-        payload = self.body.read(received)
-        if not received or self.body.status >= 300:
-            self.loop.forget(self.socket)
-            self.socket.close()
-            self.disconnected += 1
-            self.loop.after(RETRY, self.open)
-            return
+    def read(self, payload: bytes):
+        """Notes the packets in the next bytes of the stream."""
         now = time.monotonic_ns()
         splices, damaged = self.reader.splices, self.reader.damaged
         for number, sent in self.reader.read(payload):
@@ -135,6 +109,49 @@ class Viewer:
         self.seen = {number for number in self.seen if number > mark}
         self.restart()
         return outcome
+
+
+class Viewer(Record):
+    """One viewer over HTTP."""
+
+    def __init__(
+        self, loop: Loop, address: str, path: str, source: str, by_picture: bool = False, open_socket=socket.socket
+    ):
+        """source: own address, or "" for any; open_socket: makes a TCP socket, perhaps in another network namespace."""
+        super().__init__(by_picture)
+        self.loop, self.address, self.path, self.source = loop, address, path, source
+        self.open_socket = open_socket
+        self.open()
+
+    def open(self):
+        self.reader, self.body = NumberReader(self.by_picture), ChunkedBody()
+        self.socket = self.open_socket()
+        self.socket.setblocking(False)
+        if self.source:
+            self.socket.bind((self.source, 0))
+        self.socket.connect_ex((self.address, 8080))
+        self.request = f"GET {self.path} HTTP/1.1\r\nHost: {self.address}\r\n\r\n".encode()
+        self.loop.watch(self.socket, selectors.EVENT_WRITE, self.on_event)
+
+    def on_event(self, events: int):
+        try:
+            if events & selectors.EVENT_WRITE:
+                self.socket.send(self.request)
+                self.loop.watch(self.socket, selectors.EVENT_READ, self.on_event)
+                return
+            received = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        payload = self.body.read(received)
+        if not received or self.body.status >= 300:
+            self.loop.forget(self.socket)
+            self.socket.close()
+            self.disconnected += 1
+            self.loop.after(RETRY, self.open)
+            return
+        self.read(payload)
 
 
 class Viewers:

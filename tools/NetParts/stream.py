@@ -1,6 +1,6 @@
-"""A numbered MPEG-TS stream: what the encoder of the benchmark sends, and how a viewer reads the numbers back.
+"""A numbered MPEG-TS stream: what the encoders of tests send, and how a viewer reads the numbers back.
 
-The stream has a fixed rate: a chunk of seven transport packets every 5 ms, four chunks a picture. Each video packet
+The stream has a fixed rate: a chunk of seven transport packets every 5 ms unless told otherwise, four chunks a picture. Each video packet
 ends with its number and the time when it was sent, in hexadecimal so that no start code can appear in them. The bytes
 depend on nothing else, so all copies of a chunk are identical.
 """
@@ -14,7 +14,7 @@ PICTURE_CHUNKS = 4
 CHUNK_INTERVAL = 0.005
 PICTURE_PACKETS = CHUNK_PACKETS * PICTURE_CHUNKS
 PICTURE_TICKS = int(90_000 * CHUNK_INTERVAL * PICTURE_CHUNKS)
-"""Duration of a picture in units of the 90 kHz clock."""
+"""Duration of a picture, at the usual interval, in units of the 90 kHz clock."""
 
 PMT_PID, VIDEO_PID = 0x1000, 0x100
 MARK = b"#FO#"
@@ -26,9 +26,10 @@ FILL = b"\x5a"
 class NumberedStream:
     """Makes the chunks of the stream, one after the other."""
 
-    def __init__(self, group: int):
-        """group: pictures from one random access point to the next."""
-        self.group = group
+    def __init__(self, group: int, interval: float = CHUNK_INTERVAL):
+        """group: pictures from one random access point to the next; interval: seconds from chunk to chunk."""
+        self.group, self.interval = group, interval
+        self.picture_ticks = int(90_000 * interval * PICTURE_CHUNKS)
         self.chunks = 0
         """Chunks made so far."""
         self.number = 0
@@ -57,8 +58,8 @@ class NumberedStream:
 
     def first_of_picture(self, picture: int, now: int) -> bytes:
         is_random_access = picture % self.group == 0
-        stamp = (picture * PICTURE_TICKS + 90_000) % (1 << 33)
-        clock = (picture * PICTURE_TICKS) % (1 << 33)
+        stamp = (picture * self.picture_ticks + 90_000) % (1 << 33)
+        clock = (picture * self.picture_ticks) % (1 << 33)
         flags = 0x50 if is_random_access else 0x10
         adaptation = bytes([7, flags]) + struct.pack(">IH", clock >> 1, (clock & 1) << 15 | 0x7E00)
         # An H.264 access unit delimiter, then the start of an IDR slice or of a P slice.
