@@ -81,7 +81,8 @@ struct SecurityTests {
                 "ep-bos": ["--tcp", "live/news=\(entrypoint):9000", "--ingest-rate-max", "3000000"],
             ])
 
-            let input = try Data(contentsOf: URL(fileURLWithPath: TestPictureFile.path)).prefix(15_957 * 188)
+            // It ends with a whole picture: the edge holds back an incomplete one.
+            let input = try Data(contentsOf: URL(fileURLWithPath: TestPictureFile.path)).prefix(15_926 * 188)
             let file = network.folder + "/input.ts"
             try input.write(to: URL(fileURLWithPath: file))
             let feed = """

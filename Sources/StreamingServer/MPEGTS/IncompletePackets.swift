@@ -6,7 +6,8 @@ import ReflectorModel
 /// This costs almost no time with multiplexers that write an access unit in one go, as ffmpeg does. With one that
 /// interleaves packets of several PIDs, something is incomplete at any time: such a stream is not held back.
 struct IncompletePackets {
-    /// Longest time that bytes are held back.
+    /// Longest time that bytes are held back while more come. If nothing comes, they wait for the end of the stream, or
+    /// for another source.
     static let heldMax = TimeSpan.milliseconds(60)
     /// Maximum number of bytes that are held back.
     private static let heldBytesMax = 2 << 20
