@@ -93,6 +93,11 @@ let package = Package(
                 "HTTPServing", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioPosix, collections,
             ]),
         .target(
+            name: "StreamHandover",
+            dependencies: [
+                "HTTPServing", "StreamingServer", "DatagramIO", "ReflectorModel", hummingbird, lifecycle, log, nioCore,
+            ]),
+        .target(
             name: "OpsEndpoint",
             dependencies: [
                 "HTTPServing", "HTTPFetching", "ReflectorModel", hummingbird, lifecycle, log, nioCore, nioHTTP,
@@ -109,7 +114,7 @@ let package = Package(
             name: "reflector",
             dependencies: [
                 "LocalNetwork",
-                "DNSService", "RelayService", "StreamingServer", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
+                "DNSService", "RelayService", "StreamingServer", "StreamHandover", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "NodeIdentity",
                 "IdentityKeys", "SecretFiles",
@@ -184,6 +189,12 @@ let package = Package(
             name: "StreamingServerTests",
             dependencies: [
                 "StreamingServer", "OpsEndpoint", "HTTPServing", "HTTPFetching", "ReflectorModel", "TestSupport", log,
+                nioCore,
+            ], swiftSettings: testsOnly),
+        .testTarget(
+            name: "StreamHandoverTests",
+            dependencies: [
+                "StreamHandover", "StreamingServer", "DatagramIO", "HTTPFetching", "ReflectorModel", "TestSupport", log,
                 nioCore,
             ], swiftSettings: testsOnly),
         .testTarget(

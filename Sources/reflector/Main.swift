@@ -13,7 +13,8 @@ struct Reflector: AsyncParsableCommand {
         version: "reflector 0.1.0",
         subcommands: [
             UpCommand.self, StatusCommand.self, TraceCommand.self, NameServerCommand.self, EntrypointCommand.self,
-            SetCommand.self, EdgeCommand.self, PushCommand.self, ZoneCommand.self, OverrideCommand.self,
+            SetCommand.self, EdgeCommand.self, PushCommand.self, RequestCommand.self, ZoneCommand.self,
+            OverrideCommand.self,
             KeysCommand.self, Impair.self,
             Simulate.self,
             WithParent.self,

@@ -33,6 +33,17 @@ public struct CIDRBlock: Hashable, Sendable, CustomStringConvertible {
         other.high & mask.high == address.high && other.low & mask.low == address.low
     }
 
+    public var isV4: Bool { address.isV4 }
+
+    /// Number of addresses in the block; `UInt64.max` if there are more.
+    public var count: UInt64 { bits <= 64 ? .max : 1 << UInt64(128 - bits) }
+
+    /// An address of the block; nil if `index` is not below `count`.
+    public func address(at index: UInt64) -> IPAddress? {
+        guard index < count else { return nil }
+        return IPAddress(high: address.high, low: address.low | index)
+    }
+
     /// The address of a block that holds exactly one; nil for a larger block.
     public var only: IPAddress? { bits == 128 ? address : nil }
 

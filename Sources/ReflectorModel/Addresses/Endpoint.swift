@@ -19,6 +19,8 @@ public struct IPAddress: Hashable, Comparable, Sendable, Codable, CustomStringCo
     /// 0.0.0.0 or `::`. As a listening address it means all addresses of the machine.
     @inlinable public var isUnspecified: Bool { isV4 ? v4 == 0 : high == 0 && low == 0 }
     @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool { (a.high, a.low) < (b.high, b.low) }
+    /// 224.0.0.0/4 or ff00::/8.
+    public var isMulticast: Bool { isV4 ? v4 >> 28 == 0xe : high >> 56 == 0xff }
     /// 127.0.0.0/8 or ::1: packets to it never leave the host.
     public var isLoopback: Bool { isV4 ? v4 >> 24 == 127 : high == 0 && low == 1 }
 

@@ -8,6 +8,8 @@ public enum FixedHash {
         case incarnation = 3
         case rendezvous = 4
         case shard = 5
+        /// The multicast group on which an edge hands a stream to streaming servers.
+        case output = 8
     }
 
     /// FNV-1a over the UTF-8 bytes, started from the purpose, then finished by `mix`.

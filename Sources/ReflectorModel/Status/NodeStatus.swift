@@ -27,6 +27,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var residence: DelayBuckets?
     /// At an edge: the streams that were recently unavailable, newest first, with the reasons.
     public var unavailable: [UnavailableStream]?
+    /// At an edge: the streams handed out over UDP, by address.
+    public var outputs: [OutputStatus]?
     /// At an entrypoint: the streams that it could provide but does not have now, by name.
     public var standbys: [String: ElectionStatus]?
     /// Seconds until the node's certificate expires, negative afterwards; nil without one.
@@ -149,6 +151,8 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     /// Missing packets recovered by retransmit or backfill.
     public var repaired: UInt64
     public var duplicates: UInt64
+    /// At an edge: packets that arrived after the playout deadline, when they had been given up.
+    public var late: UInt64?
     /// The longest interval in milliseconds between two deliveries (at an edge) or between two payloads of the encoder
     /// (at the entrypoint).
     public var gapMillisecondsMax: Double
@@ -165,8 +169,9 @@ public struct StreamStatus: Codable, Sendable, Equatable {
     public init(
         name: String, portset: String, source: String?, incarnation: String?, highestSequence: UInt64,
         packetsIn: UInt64, bytesIn: UInt64, packetsOut: UInt64, children: Int, viewers: Int, paths: [PathStatus],
-        delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, gapMillisecondsMax: Double,
-        residence: DelayBuckets? = nil, problem: String? = nil, feedsDifferent: [String]? = nil
+        delivered: UInt64, lost: UInt64, repaired: UInt64, duplicates: UInt64, late: UInt64? = nil,
+        gapMillisecondsMax: Double, residence: DelayBuckets? = nil, problem: String? = nil,
+        feedsDifferent: [String]? = nil
     ) {
         self.problem = problem
         self.feedsDifferent = feedsDifferent
@@ -185,6 +190,7 @@ public struct StreamStatus: Codable, Sendable, Equatable {
         self.lost = lost
         self.repaired = repaired
         self.duplicates = duplicates
+        self.late = late
         self.gapMillisecondsMax = gapMillisecondsMax
         self.residence = residence
     }

@@ -9,19 +9,24 @@ public struct StreamPage: Sendable, Equatable {
     /// stream is reported twice or skipped if others are added or removed between two pages.
     public let from: Int
     public let count: Int
+    /// Only these streams, at most `countMax`, whatever their position; nil for all.
+    public let names: [StreamName]?
 
     /// Nil if there is no such page: `from` must not be negative, and `count` must be 0 to `countMax`.
     public init?(from: Int = 0, count: Int = countDefault) {
         guard from >= 0, (0...Self.countMax).contains(count) else { return nil }
-        (self.from, self.count) = (from, count)
+        (self.from, self.count, names) = (from, count, nil)
     }
 
-    private init(_ count: Int) { (from, self.count) = (0, count) }
+    /// The streams of these names that the node has.
+    public init(named names: [StreamName]) { (from, count, self.names) = (0, 0, Array(names.prefix(Self.countMax))) }
+
+    private init(_ count: Int) { (from, self.count, names) = (0, count, nil) }
 
     public static let first = StreamPage(countDefault)
     /// A page without streams: the status then has only the other fields.
     public static let none = StreamPage(0)
 
     /// True for the first page, which alone also reports the links.
-    public var isFirst: Bool { from == 0 }
+    public var isFirst: Bool { from == 0 && names == nil }
 }

@@ -37,8 +37,9 @@ struct StreamTable: ~Copyable {
     subscript(_ name: StreamName) -> StreamState? { slotByName[name].flatMap { table[$0] } }
     var all: [StreamState] { table.all }
     var count: Int { table.count }
-    func page(from first: Int, count: Int) -> (elements: [StreamState], next: Int?) {
-        table.page(from: first, count: count)
+    func page(_ page: StreamPage) -> (elements: [StreamState], next: Int?) {
+        if let names = page.names { return (names.compactMap { self[$0] }, nil) }
+        return table.page(from: page.from, count: page.count)
     }
 
     /// The stream whose packets carry this tag.

@@ -16,10 +16,19 @@ struct Arrivals {
     private(set) var bytesIn: UInt64 = 0
     private(set) var repaired: UInt64 = 0
     private(set) var duplicates: UInt64 = 0
+    /// At an edge: packets that arrived after they had been given up. They are among the duplicates, too.
+    private(set) var late: UInt64 = 0
 
     @inline(__always) mutating func noteArrival(at now: MonotonicInstant) { lastArrival = now }
 
     mutating func noteDuplicate() { duplicates += 1 }
+
+    /// A packet arrived whose number has been passed without it.
+    mutating func noteLate() {
+        duplicates += 1
+        late += 1
+    }
+
     mutating func noteRepair() { repaired += 1 }
 
     /// A packet was stored.

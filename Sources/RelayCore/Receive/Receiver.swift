@@ -124,7 +124,7 @@ struct Receiver: ~Copyable {
             stream.arrivals.noteDuplicate()
             return drop(.duplicates, &core)
         case .past:
-            stream.arrivals.noteDuplicate()
+            stream.arrivals.noteLate()
             return drop(.duplicates, &core)
         case .rejected(let reason): return drop(reason, &core)
         case .jump: return .jumped(lost: jump(stream, incarnation, to: sequence, &core))

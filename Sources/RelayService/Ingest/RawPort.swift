@@ -36,8 +36,6 @@ extension IngestConfiguration {
         }
 
         /// True if the address is a multicast group (224.0.0.0/4, ff00::/8).
-        public var isGroup: Bool {
-            listen.address.isV4 ? listen.address.v4 >> 28 == 0xe : listen.address.high >> 56 == 0xff
-        }
+        public var isGroup: Bool { listen.address.isMulticast }
     }
 }

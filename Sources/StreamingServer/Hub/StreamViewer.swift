@@ -34,6 +34,9 @@ final class StreamViewer: Sendable {
         hub.viewerLeft()
     }
 
+    /// The next bytes of the stream, or that there are none now.
+    func readNow() -> LiveStreamState.Reading { stream.read(number) }
+
     /// The next bytes of the stream; nil at its end, after a cancellation, or when this viewer was too slow.
     func next() async -> [ByteBuffer]? {
         guard case .bytes(let bytes) = await next(deadline: nil) else { return nil }

@@ -199,6 +199,8 @@ struct EdgeCommand: AsyncParsableCommand {
         discussion: """
             Viewers play http://ADDRESS:8080/live/news.ts or
               http://ADDRESS:8080/live/news/index.m3u8
+            Other streaming servers get streams as MPEG-TS over UDP, with --udp-out or --udp-out-allow;
+            they request them with their own hooks, or with 'reflector request'.
             \(NodeOptions.signals)
 
             Example:
@@ -214,6 +216,8 @@ struct EdgeCommand: AsyncParsableCommand {
 
     @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")
     var http: String?
+
+    @OptionGroup(title: "Other streaming servers") var handover: HandoverOptions
 
     func validate() throws {
         _ = try NodeOptions.region(region)
@@ -231,7 +235,9 @@ struct EdgeCommand: AsyncParsableCommand {
             let doors = try node.endpoints(http, option: "--http", own: running.endpoints, port: 8_080)
             let viewers = doors[0]
             let daemon = NodeDaemon(
-                node: running, identity: identity, listeners: 1, logger: logger)
+                node: running, identity: identity, listeners: handover.isEnabled ? 2 : 1, logger: logger)
+            let handover = try handover.service(
+                of: node, own: running.endpoint, hub: hub, logger: logger, onReady: { daemon.listens() })
             let server = StreamingServer(configuration: .init(endpoint: viewers), hub: hub) { _ in daemon.listens() }
             let more = doors.dropFirst().map { endpoint in
                 var configuration = StreamingServer.Configuration(endpoint: endpoint)
@@ -241,9 +247,12 @@ struct EdgeCommand: AsyncParsableCommand {
                     service: StreamingServer(configuration: configuration, hub: hub), retries: logger)
             }
             let ops = try node.opsEndpoint(own: running.endpoint)
+            let viewerPort = ListeningService(what: "viewers", endpoint: viewers, service: server)
             try await daemon.run(
-                ops: ops, others: [ListeningService(what: "viewers", endpoint: viewers, service: server)] + more,
-                extra: { Self.counters(of: hub.statistics()) })
+                ops: ops, others: [viewerPort] + more + (handover.map { [$0.service] } ?? []),
+                extra: {
+                    Self.counters(of: hub.statistics()).merging(handover?.handover.statistics ?? [:]) { $1 }
+                }, outputs: { await handover?.handover.outputs() ?? [] })
         }
     }
 

@@ -41,7 +41,30 @@ enum NodeMetrics {
                 help: "How long packets stayed in this node; at an edge, until they were in order.", step: bucketStep)
         }
         for link in status.links { samples += self.samples(of: link, at: node) }
+        for output in status.outputs ?? [] { samples += self.samples(of: output, at: node) }
         return samples
+    }
+
+    /// At most as many outputs as `--udp-out-max`.
+    private static func samples(of output: OutputStatus, at node: Labels) -> [MetricSample] {
+        let labels = node + [("stream", output.stream), ("address", output.address)]
+        func sample(_ name: String, _ value: UInt64, _ help: String) -> MetricSample {
+            MetricSample(
+                name: "reflector_output_stream_\(name)_total", labels: labels, value: Double(value), kind: .counter,
+                help: help)
+        }
+        return [
+            MetricSample(
+                name: "reflector_output_stream_requests", labels: labels, value: Double(output.requests), kind: .gauge,
+                help: "Requests in force for a stream that is handed out over UDP."),
+            sample("datagrams", output.datagrams, "Datagrams of a stream handed out over UDP."),
+            sample("bytes", output.bytes, "Bytes of a stream handed out over UDP."),
+            sample("send_failures", output.sendFailures, "Datagrams that the kernel refused to send."),
+            sample("skips", output.skips, "Times that the rate limits made an output skip part of its stream."),
+            sample("missing", output.missing ?? 0, "Packets of a handed-out stream missing at their deadline."),
+            sample("late", output.late ?? 0, "Packets of a handed-out stream that arrived after their deadline."),
+            sample("repaired", output.repaired ?? 0, "Packets of a handed-out stream that were recovered in time."),
+        ]
     }
 
     /// Of a node or a name server.

@@ -31,9 +31,11 @@ struct NodeDaemon {
     ///   - others: services that feed the node or that it feeds; they end first, in reverse order.
     ///   - reloadKeys: called at SIGHUP, to load other files of keys.
     ///   - extra: more counters.
+    ///   - outputs: the streams handed out over UDP.
     func run(
         ops: Endpoint, others: [any Service], reloadKeys: @escaping @Sendable () -> Void = {},
-        extra: @escaping @Sendable () -> [String: UInt64] = { [:] }
+        extra: @escaping @Sendable () -> [String: UInt64] = { [:] },
+        outputs: @escaping @Sendable () async -> [OutputStatus] = { [] }
     ) async throws {
         let (node, identity) = (node, identity)
         let status: @Sendable (StreamPage) async -> NodeStatus = { page in
@@ -43,6 +45,7 @@ struct NodeDaemon {
                     name: "", role: "", region: nil, zone: "", endpoint: "", uptimeSeconds: 0, serial: nil, links: [],
                     streams: [], counters: [:])
             status.counters.merge(extra()) { _, new in new }
+            if page.isFirst { status.outputs = await Self.withQuality(await outputs(), of: node) }
             status.certificateExpiresSeconds = identity.secondsLeft(at: WallClock.certificateSeconds)
             return status
         }
@@ -64,6 +67,15 @@ struct NodeDaemon {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = Self.stopTimeMax
         try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// The outputs with what the node knows of their streams; nil if there are none.
+    private static func withQuality(_ outputs: [OutputStatus], of node: RunningNode) async -> [OutputStatus]? {
+        guard !outputs.isEmpty else { return nil }
+        let names = Set(outputs.map(\.stream)).compactMap { StreamName($0) }
+        let streams = await node.status(streams: StreamPage(named: names))?.streams ?? []
+        let byName = Dictionary(streams.map { ($0.name, $0) }) { first, _ in first }
+        return outputs.map { $0.withQuality(of: byName[$0.stream]) }
     }
 
     /// After this time, everything that still runs is cancelled.

@@ -19,6 +19,8 @@ struct StatusCommand: AsyncParsableCommand {
 
             With --stream, a line for each entrypoint and set reflector says who leads the stream, as that node sees it.
 
+            A line for each stream that an edge hands out over UDP says where it goes and which servers requested it.
+
             Name servers are shown with the serials of their zones. The last line shows totals.
 
             Examples:
@@ -85,6 +87,7 @@ struct StatusCommand: AsyncParsableCommand {
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
             for line in elections(nodes) { print(line) }
+            for line in OutputLines.lines(nodes, of: stream) { print(line) }
             print(totals.sentence)
             for line in nodes.compactMap(Self.expiry) { StandardError.print(line) }
             for problem in answers.compactMap(\.problem) { StandardError.print(problem) }
