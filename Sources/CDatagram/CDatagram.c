@@ -19,6 +19,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+// Needs struct timespec.
+#include <linux/errqueue.h>
+
 // Not every libc allows including linux/udp.h together with netinet/in.h.
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -103,6 +106,10 @@ static int set_mtu_policy(int fd, bool v4, cdg_mtu_policy policy) {
               : set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, omit ? IPV6_PMTUDISC_OMIT : IPV6_PMTUDISC_DO);
 }
 
+static int set_report_errors(int fd, bool v4) {
+    return v4 ? set_int(fd, IPPROTO_IP, IP_RECVERR, 1) : set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+}
+
 static int set_free_bind(int fd, bool v4) {
     return v4 ? set_int(fd, IPPROTO_IP, IP_FREEBIND, 1) : set_int(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
 }
@@ -129,6 +136,7 @@ int cdg_socket_open(const cdg_endpoint *bind_to, const cdg_socket_options *optio
     if (options->reuse_port) STEP("SO_REUSEPORT", set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1));
     if (options->free_bind) STEP("FREEBIND", set_free_bind(fd, v4));
     STEP("MTU_DISCOVER", set_mtu_policy(fd, v4, options->mtu));
+    if (options->report_errors) STEP("RECVERR", set_report_errors(fd, v4));
     if (report->wildcard) {
         STEP("PKTINFO", v4 ? set_int(fd, IPPROTO_IP, IP_PKTINFO, 1)
                            : set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1));
@@ -272,6 +280,59 @@ int cdg_receive(int fd, cdg_receiver *r, cdg_received *out) {
         read_controls(header, &out[i]);
     }
     return count;
+}
+
+// ---- errors
+
+#define ICMP_UNREACHABLE 3
+#define ICMP_UNREACHABLE_PORT 3
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_UNREACHABLE_PORT 4
+
+static bool is_port_unreachable(const struct sock_extended_err *error) {
+    switch (error->ee_origin) {
+    case SO_EE_ORIGIN_ICMP:
+        return error->ee_type == ICMP_UNREACHABLE && error->ee_code == ICMP_UNREACHABLE_PORT;
+    case SO_EE_ORIGIN_ICMP6:
+        return error->ee_type == ICMP6_UNREACHABLE && error->ee_code == ICMP6_UNREACHABLE_PORT;
+    default: return false;
+    }
+}
+
+int cdg_receive_error(int fd, cdg_refusal *out) {
+    struct sockaddr_storage name = {0};
+    // Room for the error with the address of its sender, and for IPV6_PKTINFO.
+    union {
+        char bytes[256];
+        struct cmsghdr align;
+    } control;
+    struct iovec piece = {out->quoted, sizeof out->quoted};
+    struct msghdr header = {
+        .msg_name = &name,
+        .msg_namelen = sizeof name,
+        .msg_iov = &piece,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    ssize_t length;
+    do {
+        length = recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+    out->quoted_length = (uint32_t)length;
+    out->port_unreachable = false;
+    if (header.msg_namelen == 0) return 1;
+    out->destination = from_sockaddr(&name);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c != NULL; c = CMSG_NXTHDR(&header, c)) {
+        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR)
+            || (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+            struct sock_extended_err error;
+            memcpy(&error, CMSG_DATA(c), sizeof error);
+            out->port_unreachable = is_port_unreachable(&error);
+        }
+    }
+    return 1;
 }
 
 // ---- sending
@@ -482,7 +543,9 @@ int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds)
         }
     }
     if (found < 0) return errno == EINTR ? 0 : -errno;
-    for (int i = 0; i < found; i++) keys[i] = events[i].data.u64;
+    for (int i = 0; i < found; i++) {
+        keys[i] = events[i].data.u64 | (events[i].events & EPOLLERR ? CDG_POLL_ERROR : 0);
+    }
     return found;
 }
 

@@ -13,6 +13,8 @@ final class Probe: DatagramHandler {
 
     let loop: DatagramLoop
     var seen: [Seen] = []
+    /// The datagrams that other hosts refused: destination and first bytes.
+    var refused: [(destination: Endpoint, quoted: [UInt8])] = []
     var batches = 0
     var fired: [MonotonicInstant] = []
     var stopAfter = Int.max
@@ -26,6 +28,10 @@ final class Probe: DatagramHandler {
         seen.append(Seen(bytes: Array(datagram.bytes), source: datagram.source, local: datagram.local))
         onReceive?(datagram, socket)
         if seen.count >= stopAfter { loop.stop() }
+    }
+
+    func portUnreachable(_ refused: RefusedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
+        self.refused.append((refused.destination, Array(refused.quoted)))
     }
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {

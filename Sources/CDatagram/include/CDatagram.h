@@ -31,6 +31,7 @@ typedef struct {
     bool free_bind;  // IP_FREEBIND, IPV6_FREEBIND
     bool receive_offload;
     bool report_drops;  // SO_RXQ_OVFL: received messages carry `dropped`
+    bool report_errors;  // IP_RECVERR, IPV6_RECVERR: ICMP errors fill a queue that cdg_receive_error reads
     cdg_mtu_policy mtu;
     uint32_t receive_buffer_bytes;
     uint32_t send_buffer_bytes;
@@ -74,6 +75,22 @@ void cdg_receiver_destroy(cdg_receiver *receiver);
 void *cdg_receiver_buffer(const cdg_receiver *receiver, uint32_t index);
 // Returns the number of messages received into `out`, which must have room for a batch; 0 if none is waiting.
 int cdg_receive(int fd, cdg_receiver *receiver, cdg_received *out);
+
+// ---- errors
+
+// The first bytes of a refused datagram that cdg_receive_error keeps: more than any header of ours.
+#define CDG_QUOTED_MAX 64
+
+// One entry of the error queue of a socket with `report_errors`.
+typedef struct {
+    cdg_endpoint destination;  // of the datagram that caused the error
+    uint8_t quoted[CDG_QUOTED_MAX];  // the start of its payload, as far as the ICMP message quotes it
+    uint32_t quoted_length;
+    bool port_unreachable;  // ICMP type 3 code 3, ICMPv6 type 1 code 4
+} cdg_refusal;
+
+// Takes the oldest entry of the error queue. Returns 1, 0 if the queue is empty, or -errno.
+int cdg_receive_error(int fd, cdg_refusal *out);
 
 // ---- sending
 
@@ -123,6 +140,9 @@ int cdg_poll_add(int poll, int fd, uint64_t key);
 // and hang-ups. `fd` must have been added before.
 int cdg_poll_change(int poll, int fd, uint64_t key, bool readable, bool writable);
 int cdg_poll_remove(int poll, int fd);
+// Set by cdg_poll_wait in the key of a descriptor that has an error, such as an entry in its error queue.
+#define CDG_POLL_ERROR (1ull << 61)
+
 // Waits for events, without limit if `nanoseconds` is negative. Writes the keys of the descriptors with events to
 // `keys` and returns their number; 0 on time-out or signal.
 int cdg_poll_wait(int poll, uint64_t *keys, uint32_t count, int64_t nanoseconds);

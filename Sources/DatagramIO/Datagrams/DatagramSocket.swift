@@ -25,6 +25,8 @@ public final class DatagramSocket {
     /// Index in the loop; nil while in no loop.
     var slot: Int?
     var receivesCoalesced: Bool
+    /// The kernel keeps ICMP errors in the socket's error queue, and fails one call for each of them.
+    let reportsErrors: Bool
     var kernelDropsSeen: UInt32 = 0
     var transmitter: Transmitter?
     /// Nil while runs may be sent as one message; otherwise runs are split until this time.
@@ -38,6 +40,7 @@ public final class DatagramSocket {
         wanted.free_bind = options.freeBind
         wanted.receive_offload = options.receiveOffload
         wanted.report_drops = options.reportsDrops
+        wanted.report_errors = options.reportsUnreachablePorts
         wanted.mtu = options.pathMTU.policy
         wanted.receive_buffer_bytes = UInt32(clamping: options.receiveBufferBytes)
         wanted.send_buffer_bytes = UInt32(clamping: options.sendBufferBytes)
@@ -54,6 +57,7 @@ public final class DatagramSocket {
         receiveBufferBytes = Int(report.receive_buffer_bytes)
         sendBufferBytes = Int(report.send_buffer_bytes)
         receivesCoalesced = report.receive_offload
+        reportsErrors = options.reportsUnreachablePorts
         segmentationSuspendedUntil =
             options.segmentationOffload && report.segmentation_offload ? nil : .distantFuture
     }

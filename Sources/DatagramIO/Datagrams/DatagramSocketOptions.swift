@@ -34,6 +34,9 @@ public struct DatagramSocketOptions: Sendable {
     /// `receiveBufferFull`. After the first drop this costs 0.1 µs per datagram. Without the option, the count is
     /// updated only by `readDrops`.
     public var reportsDrops = true
+    /// IP_RECVERR: the handler learns of ICMP messages that say that nobody listens on a port to which the socket sent
+    /// (`DatagramHandler.portUnreachable`).
+    public var reportsUnreachablePorts = false
     /// UDP_SEGMENT: runs of equally long datagrams to one destination are sent in one message.
     public var segmentationOffload = true
     /// Requested receive buffer in bytes; the granted size is `DatagramSocket.receiveBufferBytes`.
@@ -42,6 +45,13 @@ public struct DatagramSocketOptions: Sendable {
     public var sendBufferBytes = 8 << 20
 
     public init() {}
+
+    /// For nodes, which watch many peers through one socket.
+    public static var relay: DatagramSocketOptions {
+        var options = DatagramSocketOptions()
+        options.reportsUnreachablePorts = true
+        return options
+    }
 
     /// For requests and replies with unknown peers: no offload, path MTU ignored, drops counted only by `readDrops`.
     public static var queries: DatagramSocketOptions {

@@ -28,8 +28,9 @@ final class Receiver {
 
     /// Receives one batch and passes each datagram to `handler`. Returns true if more may be waiting.
     func receiveBatch(on socket: DatagramSocket, handler: any DatagramHandler) -> Bool {
-        let count = Int(cdg_receive(socket.descriptor, receiver, messages))
-        socket.statistics.receiveCalls &+= 1
+        var count = receive(on: socket)
+        // The kernel fails one call for an ICMP error, which waits in the error queue too; datagrams may wait as well.
+        if count < 0, socket.reportsErrors { count = receive(on: socket) }
         guard count > 0 else {
             if count < 0 { socket.statistics.receiveFailures &+= 1 }
             return false
@@ -45,6 +46,37 @@ final class Receiver {
         if socket.slot != nil { handler.batchEnded(on: socket, at: now) }
         return count == batch
     }
+
+    private func receive(on socket: DatagramSocket) -> Int {
+        socket.statistics.receiveCalls &+= 1
+        return Int(cdg_receive(socket.descriptor, receiver, messages))
+    }
+
+    /// Empties the socket's error queue, up to a limit, and passes each unreachable port to `handler`. Entries that stay
+    /// there would take room from datagrams.
+    func receiveErrors(on socket: DatagramSocket, handler: any DatagramHandler) {
+        guard socket.reportsErrors else { return }
+        let now = MonotonicInstant(nanoseconds: cdg_now())
+        var refusal = cdg_refusal()
+        for _ in 0..<Self.errorsPerVisit where socket.slot != nil {
+            guard cdg_receive_error(socket.descriptor, &refusal) == 1 else { return }
+            guard refusal.port_unreachable else {
+                socket.statistics.errorsIgnored &+= 1
+                continue
+            }
+            socket.statistics.portsUnreachable &+= 1
+            let destination = Endpoint(refusal.destination)
+            let length = Int(refusal.quoted_length)
+            withUnsafeBytes(of: &refusal.quoted) { bytes in
+                let quoted = UnsafeRawBufferPointer(rebasing: bytes.prefix(length))
+                handler.portUnreachable(
+                    RefusedDatagram(destination: destination, quoted: quoted), on: socket, at: now)
+            }
+        }
+    }
+
+    /// Maximum number of errors that are read before others get their turn. The rest follows in the next wake-up.
+    static let errorsPerVisit = 64
 
     /// A batch's counts for the socket's statistics: updating a class's properties for each datagram costs more.
     private struct Tally {

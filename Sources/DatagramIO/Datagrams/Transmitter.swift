@@ -165,11 +165,20 @@ final class Transmitter {
 
     private func flush(_ socket: DatagramSocket) {
         var next = 0
+        // The message that is being sent a second time.
+        var repeated = -1
         while next < messageCount {
             let sent = transmit(messages + next, messageCount - next, on: socket)
             if sent > 0 {
                 countSent(next..<next + sent, on: socket)
                 next += sent
+                continue
+            }
+            if sent < 0, sent != -EAGAIN, socket.reportsErrors, repeated != next {
+                // The kernel fails one call for an ICMP error about an earlier datagram, and sends nothing then. An
+                // error of this message itself comes again.
+                repeated = next
+                socket.statistics.sendsRepeated &+= 1
                 continue
             }
             if sent == -EAGAIN {
@@ -244,7 +253,11 @@ final class Transmitter {
                 fail(single, EMSGSIZE, (1, bytes), on: socket)
                 continue
             }
-            let sent = transmit(&single, 1, on: socket)
+            var sent = transmit(&single, 1, on: socket)
+            if sent < 0, sent != -EAGAIN, socket.reportsErrors {
+                socket.statistics.sendsRepeated &+= 1
+                sent = transmit(&single, 1, on: socket)
+            }
             if sent > 0 {
                 socket.statistics.datagramsSent &+= 1
                 socket.statistics.bytesSent &+= UInt64(bytes)

@@ -59,6 +59,8 @@ public final class DatagramLoop: @unchecked Sendable {
     private static let mailboxKey = UInt64.max
     /// Set in the keys of watched descriptors, in addition to their tags.
     private static let watchedBit: UInt64 = 1 << 62
+    /// Set by the shim in the key of a descriptor that has an error (CDG_POLL_ERROR).
+    private static let errorBit: UInt64 = 1 << 61
     private var wakeup: MonotonicInstant?
     private var wakeupCount: UInt64 = 0
     private var gathering: ReceiveCoalescing?
@@ -224,7 +226,7 @@ public final class DatagramLoop: @unchecked Sendable {
                 } else if key & Self.watchedBit != 0 {
                     handler.ready(UInt32(truncatingIfNeeded: key), at: now)
                 } else {
-                    visit(Int(key), handler)
+                    visit(Int(key & ~Self.errorBit), hasErrors: key & Self.errorBit != 0, handler)
                 }
             }
             visits -= 1
@@ -250,13 +252,14 @@ public final class DatagramLoop: @unchecked Sendable {
         return Int(found)
     }
 
-    private func visit(_ slot: Int, _ handler: any DatagramHandler) {
+    private func visit(_ slot: Int, hasErrors: Bool, _ handler: any DatagramHandler) {
         // A handler may have removed the socket after epoll reported it, and another socket may use its slot: the
         // receive then finds nothing, which is harmless.
         guard sockets.indices.contains(slot), let socket = sockets[slot] else { return }
         var batches = Self.batchesPerVisit
         while batches > 0, receiver.receiveBatch(on: socket, handler: handler), socket.slot != nil { batches -= 1 }
         if batches == 0 { isBacklogged = true }
+        if hasErrors, socket.slot != nil { receiver.receiveErrors(on: socket, handler: handler) }
     }
 
     private func checkConfined() {

@@ -15,11 +15,17 @@ public struct DatagramStatistics: Sendable, Equatable {
     public var receivedTruncated: UInt64 = 0
     /// recvmmsg calls that failed.
     public var receiveFailures: UInt64 = 0
+    /// ICMP messages that say that nobody listens on a port to which this socket sent.
+    public var portsUnreachable: UInt64 = 0
+    /// Other errors that the kernel queued, such as ICMP messages about an unreachable host or a small MTU.
+    public var errorsIgnored: UInt64 = 0
 
     public var datagramsSent: UInt64 = 0
     public var bytesSent: UInt64 = 0
     /// sendmmsg calls.
     public var sendCalls: UInt64 = 0
+    /// sendmmsg calls repeated because the kernel may have failed them for an earlier datagram's ICMP error.
+    public var sendsRepeated: UInt64 = 0
     /// Messages that the kernel segmented into several datagrams (UDP_SEGMENT).
     public var runsSegmented: UInt64 = 0
     /// Runs that the kernel refused to segment and that were sent datagram by datagram instead.
@@ -51,8 +57,9 @@ public struct DatagramStatistics: Sendable, Equatable {
             ("datagramsReceived", datagramsReceived), ("bytesReceived", bytesReceived),
             ("receiveCalls", receiveCalls), ("messagesCoalesced", messagesCoalesced),
             ("receiveBufferFull", receiveBufferFull), ("receivedTruncated", receivedTruncated),
-            ("receiveFailures", receiveFailures), ("datagramsSent", datagramsSent), ("bytesSent", bytesSent),
-            ("sendCalls", sendCalls), ("runsSegmented", runsSegmented),
+            ("receiveFailures", receiveFailures), ("portsUnreachable", portsUnreachable),
+            ("errorsIgnored", errorsIgnored), ("datagramsSent", datagramsSent), ("bytesSent", bytesSent),
+            ("sendCalls", sendCalls), ("sendsRepeated", sendsRepeated), ("runsSegmented", runsSegmented),
             ("segmentationFallbacks", segmentationFallbacks), ("sendBufferFull", sendBufferFull),
             ("sendWrongFamily", sendWrongFamily),
         ]
