@@ -4,12 +4,12 @@ import time
 
 from encoder import Encoder
 from namespaces import open_socket
-from stream import NumberedStream
+from stream import EVIDENCE_MAX, NumberedStream
 from viewer import Viewer
 from worker import Loop
 
-INTERVAL = 0.04
-"""Seconds from chunk to chunk of a stream, which has 263 kb/s: many streams fit on a small machine."""
+INTERVAL = 0.08
+"""Seconds from chunk to chunk of a stream, which has 132 kb/s: many streams fit on a small machine."""
 
 
 class Encoders:
@@ -41,15 +41,21 @@ class StrictViewer(Viewer):
 
     def __init__(self, *arguments, **named):
         self.packets = self.lost = self.backward = 0
+        self.evidence: list[str] = []
+        """The first things that were wrong."""
+        self.damages: list[bytes] = []
         super().__init__(*arguments, **named)
 
     def open(self):
         super().open()
+        self.reader.evidence = self.damages
         self.highest = 0
 
     def note(self, number: int, sent: int, now: int):
         if number <= self.highest:
             self.backward += 1
+            if len(self.evidence) < EVIDENCE_MAX:
+                self.evidence.append(f"{number} after {self.highest}")
             return
         self.packets += 1
         if self.highest:
@@ -70,6 +76,12 @@ class Viewers:
     def arrivals(self) -> list[float]:
         """When the newest packet of each viewer came, by the monotonic clock; 0 if there was none."""
         return [viewer.last_arrival / 1e9 for viewer in self.viewers]
+
+    def wrongs(self) -> list[str]:
+        """For each viewer, what was wrong with its stream; empty if nothing was."""
+        return [
+            "; ".join([*viewer.evidence, *(f"damaged {packet.hex()}" for packet in viewer.damages)])
+            for viewer in self.viewers]
 
     def counts(self) -> list[tuple[int, int, int, int, int]]:
         """For each viewer: packets, lost, twice or out of order, damaged, and how often it was disconnected."""

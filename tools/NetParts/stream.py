@@ -21,6 +21,7 @@ MARK = b"#FO#"
 RECORD = len(MARK) + 32
 """Bytes at the end of each video packet: the mark, the number and the time in nanoseconds."""
 FILL = b"\x5a"
+EVIDENCE_MAX = 3
 
 
 class NumberedStream:
@@ -117,6 +118,8 @@ class NumberReader:
         self.rest = b""
         self.damaged = 0
         """Packets out of step, and video packets without a number."""
+        self.evidence: list[bytes] = []
+        """The first few of them."""
         self.splices = 0
         """Video packets with `discontinuity_indicator`."""
 
@@ -128,7 +131,7 @@ class NumberReader:
         found = []
         for at in range(0, whole, PACKET):
             if data[at] != 0x47:
-                self.damaged += 1
+                self.note_damage(data[at:at + PACKET])
                 continue
             if (data[at + 1] & 0x1F) << 8 | data[at + 2] != VIDEO_PID:
                 continue
@@ -140,11 +143,16 @@ class NumberReader:
                 continue
             record = at + PACKET - RECORD
             if data[record:record + len(MARK)] != MARK:
-                self.damaged += 1
+                self.note_damage(data[at:at + PACKET])
                 continue
             digits = data[record + len(MARK):at + PACKET]
             found.append((int(digits[:16], 16), int(digits[16:], 16)))
         return found
+
+    def note_damage(self, packet: bytes):
+        self.damaged += 1
+        if len(self.evidence) < EVIDENCE_MAX:
+            self.evidence.append(packet)
 
     @staticmethod
     def picture(packet: bytes) -> int:
