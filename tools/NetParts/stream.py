@@ -122,6 +122,8 @@ class NumberReader:
         """The first few of them."""
         self.splices = 0
         """Video packets with `discontinuity_indicator`."""
+        self.split = b""
+        """The payload of a packet whose end comes in the next one."""
 
     def read(self, received: bytes) -> list[tuple[int, int]]:
         """Number and sending time (0 if unknown) of each numbered packet in the next bytes."""
@@ -141,12 +143,20 @@ class NumberReader:
                 if data[at + 1] & 0x40:
                     found.append((self.picture(data[at:at + PACKET]), 0))
                 continue
-            record = at + PACKET - RECORD
-            if data[record:record + len(MARK)] != MARK:
-                self.note_damage(data[at:at + PACKET])
-                continue
-            digits = data[record + len(MARK):at + PACKET]
-            found.append((int(digits[:16], 16), int(digits[16:], 16)))
+            end = data[at + PACKET - RECORD:at + PACKET]
+            if self.split or not end.startswith(MARK):
+                payload = data[at + (5 + data[at + 4] if data[at + 3] & 0x20 else 4):at + PACKET]
+                end = (self.split + payload)[-RECORD:]
+                if not end.startswith(MARK):
+                    # An edge that marks a discontinuity moves the end of a full packet into a second one.
+                    if not self.split and len(payload) >= RECORD:
+                        self.split = payload
+                    else:
+                        self.note_damage(data[at:at + PACKET])
+                        self.split = b""
+                    continue
+                self.split = b""
+            found.append((int(end[len(MARK):-16], 16), int(end[-16:], 16)))
         return found
 
     def note_damage(self, packet: bytes):
