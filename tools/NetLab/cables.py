@@ -53,11 +53,11 @@ class Cables:
             for place, interface in [(host.site, "wan0"), (host.lan, "lan0")]:
                 if place:
                     first.append(
-                        f"link add {interface} netns {host.name} type veth peer name {host.name} netns {place}")
+                        f"link add name {interface} netns {host.name} type veth peer name {host.name} netns {place}")
         for link in described.links:
             if not link.delay:
                 a, b = link.ends
-                first.append(f"link add {b} netns {a} type veth peer name {a} netns {b}")
+                first.append(f"link add name {b} netns {a} type veth peer name {a} netns {b}")
         run(["ip", "-batch", "-"], "\n".join(first) + "\n")
         delayed = [link for link in described.links if link.delay]
         if delayed:
@@ -70,7 +70,7 @@ class Cables:
             self.set_up_link(index, link)
         self.set_up_routes()
         for name, lines in self.lines.items():
-            run(["ip", "-netns", name, "-batch", "-"], "\n".join(["link set lo up", *lines]) + "\n")
+            run(["ip", "-netns", name, "-batch", "-"], "\n".join(["link set dev lo up", *lines]) + "\n")
         for name, interface, rate in self.rates:
             burst = max(int(rate / 8 * SWITCH_RATE_BURST), 10_000)
             run(["tc", "-netns", name, "qdisc", "add", "dev", interface, "root", "tbf", "rate", f"{int(rate)}bit",
@@ -84,15 +84,15 @@ class Cables:
     def set_up_place(self, place: Place):
         is_site = place.name in self.description.sites
         snooping = "mcast_snooping 1 mcast_querier 1" if place.snooping else "mcast_snooping 0"
-        self.add(place.name, f"link add br0 type bridge {snooping}")
+        self.add(place.name, f"link add name br0 type bridge {snooping}")
         if is_site:
             for prefix in place.prefixes:
                 self.add(place.name, f"addr add {prefix[ROUTER]}/{prefix.prefixlen} dev br0{nodad(prefix)}")
         mtu = f" mtu {place.mtu}" if place.mtu else ""
         for host in self.description.hosts.values():
             if place.name in [host.site, host.lan]:
-                self.add(place.name, f"link set {host.name} master br0 gso_max_segs 1{mtu} up")
-        self.add(place.name, f"link set br0{mtu} up")
+                self.add(place.name, f"link set dev {host.name} master br0 gso_max_segs 1{mtu} up")
+        self.add(place.name, f"link set dev br0{mtu} up")
         with inside(place.name):
             settings = {"net/ipv4/ip_forward": is_site, "net/ipv6/conf/all/forwarding": is_site}
             for key, value in settings.items():
@@ -107,7 +107,7 @@ class Cables:
                 continue
             mtu = f" mtu {place.mtu}" if place.mtu else ""
             # As a real device does, it hands over single packets, so that a loss is the loss of one.
-            self.add(host.name, f"link set {interface} gso_max_segs 1{mtu} up")
+            self.add(host.name, f"link set dev {interface} gso_max_segs 1{mtu} up")
             for address in addresses:
                 self.add(host.name, f"addr add {address} dev {interface}{nodad(address)}")
             if interface == "lan0":
@@ -122,7 +122,7 @@ class Cables:
         a, b = link.ends
         mtu = f" mtu {link.mtu}" if link.mtu else ""
         for number, (name, interface) in enumerate([(a, b), (b, a)]):
-            self.add(name, f"link set {interface} gso_max_segs 1{mtu} up")
+            self.add(name, f"link set dev {interface} gso_max_segs 1{mtu} up")
             for address in link_addresses(index)[number]:
                 self.add(name, f"addr add {address} dev {interface}{nodad(address)}")
             if link.rate:

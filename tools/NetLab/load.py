@@ -4,12 +4,12 @@ import time
 
 from encoder import Encoder
 from namespaces import open_socket
-from stream import NumberedStream
+from stream import EVIDENCE_MAX, NumberedStream
 from viewer import Viewer
 from worker import Loop
 
-INTERVAL = 0.04
-"""Seconds from chunk to chunk of a stream, which has 263 kb/s: many streams fit on a small machine."""
+INTERVAL = 0.08
+"""Seconds from chunk to chunk of a stream, which has 132 kb/s: many streams fit on a small machine."""
 
 
 class Encoders:
@@ -37,19 +37,28 @@ class Encoders:
 
 
 class StrictViewer(Viewer):
-    """Counts what goes back: numbers must rise for as long as a connection lasts."""
+    """Counts what goes back: numbers must rise for as long as a connection lasts, also across a discontinuity."""
 
     def __init__(self, *arguments, **named):
-        self.packets = self.lost = self.backward = 0
+        self.packets = self.lost = self.backward = self.marked = 0
+        self.evidence: list[str] = []
+        """The first things that were wrong."""
+        self.damages: list[bytes] = []
         super().__init__(*arguments, **named)
 
     def open(self):
+        if hasattr(self, "reader"):
+            self.marked += self.reader.splices
         super().open()
+        self.reader.evidence = self.damages
         self.highest = 0
 
     def note(self, number: int, sent: int, now: int):
         if number <= self.highest:
             self.backward += 1
+            if len(self.evidence) < EVIDENCE_MAX:
+                marked = ", after a discontinuity" if self.reader.splices else ""
+                self.evidence.append(f"{number} after {self.highest}{marked}")
             return
         self.packets += 1
         if self.highest:
@@ -71,8 +80,18 @@ class Viewers:
         """When the newest packet of each viewer came, by the monotonic clock; 0 if there was none."""
         return [viewer.last_arrival / 1e9 for viewer in self.viewers]
 
-    def counts(self) -> list[tuple[int, int, int, int, int]]:
-        """For each viewer: packets, lost, twice or out of order, damaged, and how often it was disconnected."""
+    def take_wrongs(self) -> list[str]:
+        """For each viewer, what was wrong with its stream since the last call; empty if nothing was."""
+        wrongs = []
+        for viewer in self.viewers:
+            wrongs.append("; ".join([*viewer.evidence, *(f"damaged {packet.hex()}" for packet in viewer.damages)]))
+            viewer.evidence.clear()
+            viewer.damages.clear()
+        return wrongs
+
+    def counts(self) -> list[tuple[int, ...]]:
+        """For each viewer: packets, lost, twice or out of order, damaged, discontinuities, and disconnections."""
         return [
-            (viewer.packets, viewer.lost, viewer.backward, viewer.damaged, viewer.disconnected)
+            (viewer.packets, viewer.lost, viewer.backward, viewer.damaged, viewer.marked + viewer.reader.splices,
+             viewer.disconnected)
             for viewer in self.viewers]

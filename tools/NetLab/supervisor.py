@@ -10,6 +10,8 @@ files are there. The control socket has an abstract name, which ends with it; it
 the network of the user.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
@@ -17,8 +19,10 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 
 import namespaces
+from verbs import Usage
 
 PREFIX = "netlab-"
 
@@ -29,16 +33,17 @@ def supervise(name: str, body, detach: bool = False) -> int:
     detach: return when `body` calls `listener.tell_ready()`, and let it go on.
     """
     listener = listen(name)
-    ready, tell = os.pipe()
+    control = Listener(listener)
     if detach:
+        ready, control.ready = os.pipe()
         child = os.fork()
         if child > 0:
-            os.close(tell)
+            os.close(control.ready)
             if os.read(ready, 1):
                 return 0
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        os.close(ready)
         os.setsid()
-    os.close(ready)
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     # Until there is a handler, none may be missed.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -46,13 +51,14 @@ def supervise(name: str, body, detach: bool = False) -> int:
     init = os.fork()
     if init == 0:
         namespaces.die_with_parent()
-        run_init(signals, lambda: body(Listener(listener, tell, detach)))
-    os.close(tell)
-    listener.close()
+        run_init(signals, body, control, detach)
+    control.forget()
+    if detach:
+        leave_terminal()
     return wait_for(init, signals)
 
 
-def run_init(signals, body):
+def run_init(signals, body, control: Listener, detach: bool):
     """Collects the processes that lost their parents, until the laboratory ends."""
     # Keys of the terminal are for the user's process.
     os.setsid()
@@ -60,12 +66,24 @@ def run_init(signals, body):
     if child == 0:
         code = 1
         try:
-            code = run_laboratory(signals, body)
+            code = run_laboratory(signals, lambda: body(control))
+        except Exception:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+    control.forget()
+    if detach:
+        leave_terminal()
     os._exit(wait_for(child, signals))
+
+
+def leave_terminal():
+    """So that nobody waits for more output of this process."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
 
 
 def run_laboratory(signals, body) -> int:
@@ -112,7 +130,7 @@ def listen(name: str) -> socket.socket:
     try:
         listener.bind(f"\0{PREFIX}{name}")
     except OSError:
-        raise SystemExit(f"netlab: a laboratory '{name}' runs already; give this one another name: --lab NAME") from None
+        raise Usage(f"a laboratory '{name}' runs already; give this one another name: --lab NAME\n") from None
     listener.listen()
     return listener
 
@@ -127,10 +145,10 @@ def running() -> list[str]:
 def connect(name: str | None) -> socket.socket:
     found = running()
     if name is None and len(found) > 1:
-        raise SystemExit(f"netlab: several laboratories run: {', '.join(found)}; name one: --lab NAME")
+        raise Usage(f"several laboratories run: {', '.join(found)}; name one: --lab NAME\n")
     if not found or name and name not in found:
         which = f"no laboratory '{name}' runs" if name else "no laboratory runs"
-        raise SystemExit(f"netlab: {which}; start one: tools/netlab up NETWORK")
+        raise Usage(f"{which}; start one: tools/netlab up NETWORK\n")
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(f"\0{PREFIX}{name or found[0]}")
     return connection
@@ -139,14 +157,23 @@ def connect(name: str | None) -> socket.socket:
 class Listener:
     """The laboratory's end of the control socket."""
 
-    def __init__(self, listener: socket.socket, ready: int, is_detached: bool):
-        self.socket, self.ready, self.is_detached = listener, ready, is_detached
+    def __init__(self, listener: socket.socket):
+        self.socket = listener
+        self.ready: int | None = None
+        """A pipe to the process that waits until the laboratory is up."""
 
     def tell_ready(self):
-        if self.ready >= 0:
+        if self.ready is not None:
+            sys.stdout.flush()
+            leave_terminal()
             os.write(self.ready, b"r")
             os.close(self.ready)
-        self.ready = -1
+
+    def forget(self):
+        """In a process that only waits for others."""
+        self.socket.close()
+        if self.ready is not None:
+            os.close(self.ready)
 
     def accept(self) -> socket.socket | None:
         """The next connection; nil if it is not from root."""

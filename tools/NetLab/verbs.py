@@ -1,6 +1,7 @@
 """What can be said to the laboratory: on the command line, and in scripts."""
 
 import argparse
+import os
 
 from description import GRAMMAR
 
@@ -42,7 +43,9 @@ class Parser(argparse.ArgumentParser):
 def make_parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="tools/netlab", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
-    parser.add_argument("--lab", metavar="NAME", help="which laboratory, if several run; by default up's network names it")
+    parser.add_argument(
+        "--lab", metavar="NAME", default=os.environ.get("NETLAB"),
+        help="which laboratory, if several run; has the name of its network by default. The variable NETLAB gives one too")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def verb(name: str, help: str, *more: str):

@@ -21,6 +21,7 @@ MARK = b"#FO#"
 RECORD = len(MARK) + 32
 """Bytes at the end of each video packet: the mark, the number and the time in nanoseconds."""
 FILL = b"\x5a"
+EVIDENCE_MAX = 3
 
 
 class NumberedStream:
@@ -117,8 +118,12 @@ class NumberReader:
         self.rest = b""
         self.damaged = 0
         """Packets out of step, and video packets without a number."""
+        self.evidence: list[bytes] = []
+        """The first few of them."""
         self.splices = 0
         """Video packets with `discontinuity_indicator`."""
+        self.split = b""
+        """The payload of a packet whose end comes in the next one."""
 
     def read(self, received: bytes) -> list[tuple[int, int]]:
         """Number and sending time (0 if unknown) of each numbered packet in the next bytes."""
@@ -128,7 +133,7 @@ class NumberReader:
         found = []
         for at in range(0, whole, PACKET):
             if data[at] != 0x47:
-                self.damaged += 1
+                self.note_damage(data[at:at + PACKET])
                 continue
             if (data[at + 1] & 0x1F) << 8 | data[at + 2] != VIDEO_PID:
                 continue
@@ -138,13 +143,26 @@ class NumberReader:
                 if data[at + 1] & 0x40:
                     found.append((self.picture(data[at:at + PACKET]), 0))
                 continue
-            record = at + PACKET - RECORD
-            if data[record:record + len(MARK)] != MARK:
-                self.damaged += 1
-                continue
-            digits = data[record + len(MARK):at + PACKET]
-            found.append((int(digits[:16], 16), int(digits[16:], 16)))
+            end = data[at + PACKET - RECORD:at + PACKET]
+            if self.split or not end.startswith(MARK):
+                payload = data[at + (5 + data[at + 4] if data[at + 3] & 0x20 else 4):at + PACKET]
+                end = (self.split + payload)[-RECORD:]
+                if not end.startswith(MARK):
+                    # An edge that marks a discontinuity moves the end of a full packet into a second one.
+                    if not self.split and len(payload) >= RECORD:
+                        self.split = payload
+                    else:
+                        self.note_damage(data[at:at + PACKET])
+                        self.split = b""
+                    continue
+                self.split = b""
+            found.append((int(end[len(MARK):-16], 16), int(end[-16:], 16)))
         return found
+
+    def note_damage(self, packet: bytes):
+        self.damaged += 1
+        if len(self.evidence) < EVIDENCE_MAX:
+            self.evidence.append(packet)
 
     @staticmethod
     def picture(packet: bytes) -> int:

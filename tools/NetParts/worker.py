@@ -50,12 +50,17 @@ class Worker:
         self.pipe = ours
         self.process = forking.Process(target=serve, args=(theirs, make, arguments), daemon=True)
         self.process.start()
+        # So that its end is noticed.
+        theirs.close()
 
     def ask(self, method: str, *arguments):
         self.pipe.send((method, arguments))
         if not self.pipe.poll(10):
             raise RuntimeError(f"a process that measures does not answer '{method}'")
-        return self.pipe.recv()
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            raise RuntimeError(f"a process that measures has ended, asked for '{method}'") from None
 
     def end(self):
         self.process.kill()
