@@ -122,7 +122,9 @@ struct StreamHandoverTests {
     func pace() async throws {
         let name = news
         try await Receiver.with { target in
-            try await serve { $0.rateOfOutputMax = 4_000_000 } _: { hub, endpoint, handover in
+            try await serve {
+                $0.rateOfOutputMax = 4_000_000
+            } _: { hub, endpoint, handover in
                 let tap = try hub.tap(name)
                 Self.deliver(0..<1_400, to: hub, name)
                 let start = ContinuousClock.now
@@ -159,7 +161,9 @@ struct StreamHandoverTests {
 
     @Test("SRS gets code 0; nginx and SRS withdraw with their own hooks; a request expires")
     func hooks() async throws {
-        try await serve { $0.lifetime = .seconds(1) } _: { _, endpoint, handover in
+        try await serve {
+            $0.lifetime = .seconds(1)
+        } _: { _, endpoint, handover in
             let srs = "http://\(endpoint)/hooks/srs?to=127.47.0.9:5000"
             let play = #"{"action":"on_play","client_id":"1","app":"live","stream":"news"}"#
             #expect(try await Self.send(srs, play) == (200, #"{"code":0}"#))
@@ -177,7 +181,7 @@ struct StreamHandoverTests {
         }
     }
 
-    @Test("10,000 requests for distinct names by one server are bounded and counted, and a stream that flows is not hurt")
+    @Test("10,000 requests for distinct names by one server are bounded and counted, and no stream that flows is hurt")
     func flood() async throws {
         let name = news
         try await Receiver.with { target in
@@ -213,7 +217,9 @@ struct StreamHandoverTests {
 
     @Test("Requests from elsewhere get 403, long bodies and malformed ones 400, and all are counted")
     func hostile() async throws {
-        try await serve { $0.requesters = [CIDRBlock("192.0.2.0/24")!] } _: { _, endpoint, handover in
+        try await serve {
+            $0.requesters = [CIDRBlock("192.0.2.0/24")!]
+        } _: { _, endpoint, handover in
             #expect(try await Self.send("http://\(endpoint)/request/live/news").status == 403)
             #expect(handover.statistics["output_refused_requester"] == 1)
         }
