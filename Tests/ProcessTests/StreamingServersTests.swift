@@ -4,10 +4,10 @@ import Testing
 
 /// nginx with nginx-rtmp, VLC and ffmpeg get a stream from an edge over UDP, in network namespaces of their own;
 /// skipped if those can't be created.
-@Suite("Other people's streaming servers", .serialized, .enabled(if: StreamingServersTests.canRun))
+@Suite(
+    "Other people's streaming servers", .serialized,
+    .enabled(if: (try? Program.run("unshare", ["-n", "true"]).code) == 0))
 struct StreamingServersTests {
-    static let canRun = (try? Program.run("unshare", ["-n", "true"]).code) == 0
-
     private func run(_ name: String) throws -> (values: [String: String], output: String) {
         let script = Program.root.appendingPathComponent("Tests/Scripts/streaming-servers.sh").path
         let folder = try TemporaryFolder()
@@ -25,14 +25,16 @@ struct StreamingServersTests {
 
     private func number(_ text: String?) -> Int { Int(text ?? "") ?? 0 }
 
+    /// Three of five seconds recorded, at 25 pictures a second: a receiver may join a second before a key frame.
+    private static let somePictures = 75
+
     @Test("nginx-rtmp fetches a stream once for all its players with exec_pull, and ends the request with the last one")
     func pull() throws {
         let (values, output) = try run("pull")
-        // 25 pictures a second; a player may begin up to a second before its first key frame.
-        #expect(number(values["one"]) >= 100, "\(output)")
-        #expect(number(values["two"]) >= 100, "\(output)")
+        #expect(number(values["one"]) >= Self.somePictures, "\(output)")
+        #expect(number(values["two"]) >= Self.somePictures, "\(output)")
         #expect(values["outputsLeft"] == "0", "\(output)")
-        #expect(values["begun"] == "2", "\(output)")
+        #expect(values["begun"] == "1", "\(output)")
     }
 
     @Test("nginx-rtmp requests with its hooks, renews, withdraws, and refuses players of streams that do not exist")
@@ -42,7 +44,7 @@ struct StreamingServersTests {
         #expect(values["absent"] == "1", "\(output)")
         #expect(values["requests"] == "1", "\(output)")
         #expect(values["renewed"] == "1", "\(output)")
-        #expect(number(values["one"]) >= 100, "\(output)")
+        #expect(number(values["one"]) >= Self.somePictures, "\(output)")
         #expect(values["outputsLeft"] == "0", "\(output)")
         #expect(values["withdrawn"] == "1", "\(output)")
     }
@@ -51,7 +53,7 @@ struct StreamingServersTests {
     func join() throws {
         let (values, output) = try run("join")
         for receiver in ["vlc", "four", "six", "unicast"] {
-            #expect(number(values[receiver]) >= 90, "\(receiver): \(output)")
+            #expect(number(values[receiver]) >= Self.somePictures, "\(receiver): \(output)")
         }
         for receiver in ["four", "six", "unicast"] { #expect(values[receiver + "Corrupt"] == "0", "\(output)") }
         #expect(values["six"] != nil && values["missing"] == "0" && values["failures"] == "0", "\(output)")

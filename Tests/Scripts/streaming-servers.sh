@@ -10,7 +10,8 @@ set -u
 reflector=$1 folder=$2 case=$3
 mkdir -p "$folder/zones" && cd "$folder" || exit 3
 pids=()
-trap 'kill -9 "${pids[@]}" 2>/dev/null; [ ! -e nginx.pid ] || kill -9 $(cat nginx.pid); pkill -9 -P $$ 2>/dev/null; wait 2>/dev/null' EXIT
+# nginx ends its workers and their commands at SIGTERM.
+trap '[ ! -s nginx.pid ] || kill -TERM $(cat nginx.pid); kill -9 "${pids[@]}" 2>/dev/null; wait 2>/dev/null' EXIT
 
 ip link set lo up
 unshare -n sleep 120 & server=$!
@@ -113,11 +114,13 @@ play() {
     in_server timeout 20 ffmpeg -nostdin -loglevel error -i "rtmp://10.9.0.20/$1" -t "$2" -c copy -y "$3" >"$3.log" 2>&1
 }
 
+begunBefore=$(counter begun) absentBefore=$(counter streams_absent)
 case $case in
 pull)
     start_nginx "exec_pull $reflector request \$app/\$name --edge $edge
-        -- ffmpeg -nostdin -loglevel error -i \"{url}\" -c copy -f flv rtmp://10.9.0.20/\$app/\$name;
-        exec_options on; exec_kill_signal term;"
+        -- ffmpeg -nostdin -loglevel error -analyzeduration 1000000 -i \"{url}\" -c copy -f flv
+            rtmp://10.9.0.20/\$app/\$name;
+        exec_kill_signal term;"
     play live/news 5 one.ts & first=$!
     play live/news 5 two.ts & second=$!
     wait $first $second
@@ -126,15 +129,16 @@ pull)
     echo "two=$(pictures two.ts)"
     until_outputs 0
     echo "outputsLeft=$(outputs | jq length)"
-    echo "begun=$(counter begun)"
+    echo "begun=$(($(counter begun) - begunBefore))"
     ;;
 hooks)
     start_nginx "on_play $edge/hooks/nginx; on_play_done $edge/hooks/nginx; on_update $edge/hooks/nginx;
         notify_update_timeout 1s;
-        exec_pull ffmpeg -nostdin -loglevel error -i $address -c copy -f flv rtmp://10.9.0.20/\$app/\$name;"
+        exec_pull ffmpeg -nostdin -loglevel error -analyzeduration 1000000 -i $address -c copy -f flv
+            rtmp://10.9.0.20/\$app/\$name;"
     play live/nothing 2 nothing.ts
     echo "nothing=$(stat -c %s nothing.ts 2>/dev/null || echo 0)"
-    echo "absent=$(counter streams_absent)"
+    echo "absent=$(($(counter streams_absent) - absentBefore))"
     play live/news 5 one.ts & first=$!
     sleep 4
     echo "requests=$(outputs | jq -r '.[0].requests')"
@@ -161,7 +165,7 @@ join)
     wait $vlc $four $sixth $unicast
     for name in vlc four six unicast; do
         echo "$name=$(pictures $name.ts)"
-        echo "${name}Corrupt=$(cat $name.ts.log $name.ts.errors 2>/dev/null | grep -ciE 'corrupt|continuity|error' )"
+        echo "${name}Corrupt=$(cat $name.ts.log $name.ts.errors 2>/dev/null | grep -ciE 'corrupt|continuity')"
     done
     echo "missing=$(outputs | jq -r '[.[].missing] | add')"
     echo "datagramBytes=$(outputs | jq -r '.[0] | .bytes / .datagrams | floor')"

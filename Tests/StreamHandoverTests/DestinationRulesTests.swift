@@ -40,7 +40,7 @@ struct DestinationRulesTests {
         }
     }
 
-    @Test("An option names multicast groups, a port that is not a service's, and the interface; anything else is refused")
+    @Test("An option names multicast groups, a port above 1023, and the interface; anything else is refused")
     func options() {
         #expect(GroupRange("239.1.0.0/24:5000,interface=eth1,rtp") != nil)
         #expect(GroupRange("[ff15::/64]:5000,interface=eth1") != nil)

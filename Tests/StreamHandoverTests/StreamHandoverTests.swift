@@ -123,7 +123,9 @@ struct StreamHandoverTests {
     func pace() async throws {
         let name = news
         try await Receiver.with { target in
-            try await serve { $0.rateOfOutputMax = 4_000_000 } _: { hub, endpoint, handover in
+            try await serve {
+                $0.rateOfOutputMax = 4_000_000
+            } _: { hub, endpoint, handover in
                 let tap = try hub.tap(name)
                 Self.deliver(0..<1_400, to: hub, name)
                 let start = ContinuousClock.now
@@ -160,7 +162,9 @@ struct StreamHandoverTests {
 
     @Test("SRS gets code 0; nginx and SRS withdraw with their own hooks; a request expires")
     func hooks() async throws {
-        try await serve { $0.lifetime = .seconds(1) } _: { _, endpoint, handover in
+        try await serve {
+            $0.lifetime = .seconds(1)
+        } _: { _, endpoint, handover in
             let srs = "http://\(endpoint)/hooks/srs?to=127.47.0.9:5000"
             let play = #"{"action":"on_play","client_id":"1","app":"live","stream":"news"}"#
             #expect(try await Self.send(srs, play) == (200, #"{"code":0}"#))
@@ -178,7 +182,7 @@ struct StreamHandoverTests {
         }
     }
 
-    @Test("10,000 requests for distinct names by one server are bounded and counted, and a stream that flows is not hurt")
+    @Test("10,000 requests for distinct names by one server are bounded and counted, and no stream that flows is hurt")
     func flood() async throws {
         let name = news
         try await Receiver.with { target in
@@ -221,8 +225,12 @@ struct StreamHandoverTests {
         try await serve {
             $0.requesters = [CIDRBlock("192.0.2.0/24")!]
         } _: { _, endpoint, handover in
+<<<<<<< HEAD
             let refused = try await Self.status("http://\(endpoint)/request/live/news")
             #expect(refused == 403)
+=======
+            #expect(try await Self.send("http://\(endpoint)/request/live/news").status == 403)
+>>>>>>> 04c81f0a395e3d718753b834323241a4e9d08e04
             #expect(handover.statistics["output_refused_requester"] == 1)
         }
         try await serve { _, endpoint, handover in

@@ -16,7 +16,8 @@ public struct OutputStatus: Codable, Sendable, Equatable {
     public var sendFailures: UInt64
     /// Times that the output fell so far behind, because of the rate limits, that it skipped part of the stream.
     public var skips: UInt64
-    /// Longest time that bytes waited for the rate limits, in milliseconds.
+    /// Longest time that bytes waited here, for the rate limits or for a datagram to fill (at most 40 ms), in
+    /// milliseconds.
     public var waitMillisecondsMax: Double
     /// Packets of the stream that were missing at their deadline since it came to this edge: receivers have gaps here.
     public var missing: UInt64?
