@@ -225,12 +225,8 @@ struct StreamHandoverTests {
         try await serve {
             $0.requesters = [CIDRBlock("192.0.2.0/24")!]
         } _: { _, endpoint, handover in
-<<<<<<< HEAD
             let refused = try await Self.status("http://\(endpoint)/request/live/news")
             #expect(refused == 403)
-=======
-            #expect(try await Self.send("http://\(endpoint)/request/live/news").status == 403)
->>>>>>> 04c81f0a395e3d718753b834323241a4e9d08e04
             #expect(handover.statistics["output_refused_requester"] == 1)
         }
         try await serve { _, endpoint, handover in
