@@ -163,6 +163,19 @@ struct HotStandbyTests {
         }
     }
 
+    @Test("An encoder that loses both connections costs one discontinuity, and both feeds are merged again")
+    func reconnectsBoth() throws {
+        for lost in [0, 3, 40] {
+            let faults: [(TimeSpan, HotFault)] = [
+                (.seconds(6), .reconnect(0, losing: lost)), (.milliseconds(6_020), .reconnect(1, losing: lost)),
+            ]
+            let (report, simulation) = try run(1, faults)
+            #expect(report.discontinuities == 1 && report.repeated == 0 && report.wrong == 0, "\(report)")
+            #expect(report.lost == UInt64(lost), "\(report)")
+            #expect(simulation.counters(of: "set-0")?[.twinsMerged] == 2)
+        }
+    }
+
     @Test("One payload over and over is found out as well")
     func repeating() throws {
         let (report, simulation) = try run(1, offset: 50, [(.seconds(6), .repeatOne(1))])
