@@ -107,8 +107,7 @@ extension ZoneContent {
         var result: [(segments: [String], rule: Int)] = []
         var seen: Set<String> = []
         for text in named where !seen.contains(text) {
-            guard let segments = StreamName(text)?.segments.map(String.init),
-                !segments.contains(StreamName.ingestLabel),
+            guard let name = StreamName(text), !name.isReserved, case let segments = name.segments.map(String.init),
                 let match = index.match(segments), let depth = match.patternDepth
             else { continue }
             // "streams", "ingest" and the root take 8 + 7 + 1 bytes.
@@ -123,10 +122,4 @@ extension ZoneContent {
         }
         return result
     }
-}
-
-extension StreamName {
-    /// The label in front of a stream's name where its encoder pushes. No segment of a stream in a zone file may have
-    /// this text.
-    package static let ingestLabel = "ingest"
 }

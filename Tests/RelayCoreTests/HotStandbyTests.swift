@@ -134,6 +134,48 @@ struct HotStandbyTests {
         #expect(simulation.status(of: "set-0")?.streams.first?.paths.last?.twin?.shift == 103)
     }
 
+    @Test(
+        "An encoder that opens its connection again harms nothing, whoever is ahead and however much is lost",
+        arguments: [-300, -50, 0, 50, 300] as [Int64])
+    func reconnects(offset: Int64) throws {
+        for (index, lost) in [(0, 0), (0, 3), (0, 30), (1, 0), (1, 3), (1, 30)] {
+            let faults: [(TimeSpan, HotFault)] = [
+                (.seconds(6), .reconnect(index, losing: lost)), (.seconds(9), .kill(1 - index, restartAfter: nil)),
+            ]
+            let (report, simulation) = try run(1, offset: offset, faults) { $0.span = .seconds(11) }
+            expectWhole(report, 1)
+            let counters = try #require(simulation.counters(of: "set-0"))
+            #expect(counters[.twinMismatches] == 0 && counters[.twinsMerged] == 2, "\(index), \(lost)")
+            let entrypoint = try #require(simulation.counters(of: index == 0 ? "ep-bos" : "ep-nyc"))
+            #expect(entrypoint[.incarnationsRenewed] == 1)
+        }
+    }
+
+    @Test("An encoder with one connection that opens it again costs one discontinuity, and nothing is delivered twice")
+    func reconnectsAlone() throws {
+        for lost in [0, 3, 200] {
+            let faults: [(TimeSpan, HotFault)] = [
+                (.seconds(5), .kill(1, restartAfter: nil)), (.seconds(7), .reconnect(0, losing: lost)),
+            ]
+            let (report, _) = try run(1, faults)
+            #expect(report.discontinuities == 1 && report.repeated == 0 && report.wrong == 0, "\(report)")
+            #expect(report.lost == UInt64(lost), "\(report)")
+        }
+    }
+
+    @Test("An encoder that loses both connections costs one discontinuity, and both feeds are merged again")
+    func reconnectsBoth() throws {
+        for lost in [0, 3, 40] {
+            let faults: [(TimeSpan, HotFault)] = [
+                (.seconds(6), .reconnect(0, losing: lost)), (.milliseconds(6_020), .reconnect(1, losing: lost)),
+            ]
+            let (report, simulation) = try run(1, faults)
+            #expect(report.discontinuities == 1 && report.repeated == 0 && report.wrong == 0, "\(report)")
+            #expect(report.lost == UInt64(lost), "\(report)")
+            #expect(simulation.counters(of: "set-0")?[.twinsMerged] == 2)
+        }
+    }
+
     @Test("One payload over and over is found out as well")
     func repeating() throws {
         let (report, simulation) = try run(1, offset: 50, [(.seconds(6), .repeatOne(1))])

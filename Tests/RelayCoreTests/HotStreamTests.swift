@@ -111,6 +111,24 @@ struct HotStreamTests {
         #expect(feed.shift == 1)
     }
 
+    @Test("A minute without a mismatch forgives the ones before: a feed that has one now and then is not different")
+    func forgiven() {
+        let own = PayloadRing()
+        var feed = feed()
+        var number: UInt64 = 0
+        for minute in Int64(0)..<10 {
+            var needed = 0
+            while !feed.isMerged {
+                (number, needed) = (number + 1, needed + 1)
+                own.note(number, hash(number), of: 0)
+                _ = feed.note(number, hash(number), against: own, mark: 1)
+            }
+            #expect(needed <= 32, "\(minute)")
+            feed.noteMismatch(at: instant(minute * 60_000))
+            #expect(!feed.isDifferent(at: instant(minute * 60_000)))
+        }
+    }
+
     @Test("After each mismatch a feed must prove more, and with the fourth it is different")
     func mismatches() {
         let own = PayloadRing()

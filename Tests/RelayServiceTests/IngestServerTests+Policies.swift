@@ -192,6 +192,25 @@ extension IngestServerTests {
         }
     }
 
+    @Test("Hot: a lost connection's last payload may be incomplete and is dropped; the next request continues nothing")
+    func hotEnds() async throws {
+        let sink = MemorySink(admission: .admitted(StreamPolicy(isPull: false, standby: .hot)))
+        try await withServer(sink: sink) { server, folder in
+            let whole = try await encoder(server, sending: 940)
+            try await whole.writeAndFlush(ByteBuffer(string: "0\r\n\r\n"))
+            #expect(await eventually { sink.now.closed.count == 1 })
+            #expect(sink.now.bytes.count == 940)
+            // It follows a complete request.
+            let lost = try await encoder(server, sending: 940)
+            #expect(await eventually { sink.now.opened.count == 2 })
+            try await lost.close()
+            #expect(await eventually { sink.now.closed.count == 2 })
+            #expect(sink.now.bytes.count < 2 * 940)
+            #expect(try await push(server, folder).hasPrefix("200"))
+            #expect(sink.now.isContinued == [false, true, false])
+        }
+    }
+
     @Test("A stream is pulled only while the node wants it: it starts at once and stops at once")
     func wantedPull() async throws {
         try await withTemporaryFolder { folder in

@@ -33,6 +33,8 @@ struct StubResolverTests {
         news.live.streams TXT "portset=s4096" "ingest=push"
         sport.live.streams SRV 0 0 4900 nyc-1
         sport.live.streams TXT "hash=0-4095"
+        *.live.streams SRV 0 0 4900 nyc-1
+        *.live.streams TXT "hash=0-4095"
         big.sets TXT "serial=1"
 
         """
@@ -122,6 +124,17 @@ struct StubResolverTests {
             #expect(found.portset == PortsetID(4_096))
             let hashed = try await answer(resolver, .candidates(sport))
             #expect(hashed.portset == sport.portset(hashedInto: 0...4_095))
+        }
+    }
+
+    @Test("A name with a segment 'ingest' is no stream, although a pattern of the zone matches it")
+    func reserved() async throws {
+        try await withNSD { resolver in
+            #expect(try await answer(resolver, .candidates(#require(StreamName("live/in")))).hosts.count == 1)
+            for name in ["live/ingest", "live/ingest/a", "live/a/ingest", "ingest"] {
+                let stream = try #require(StreamName(name))
+                #expect(await resolver.lookUp(.candidates(stream)) == .noSuchName(serial: nil), "\(name)")
+            }
         }
     }
 

@@ -54,6 +54,8 @@ final class MemorySink: IngestSink {
         var bytesByStream: [StreamName: Int] = [:]
         var payloadLengths: [Int] = []
         var opened: [IngestSession] = []
+        /// For each session that opened, whether its bytes follow those of the one before.
+        var isContinued: [Bool] = []
         var closed: [IngestSession] = []
         /// Sessions that closed because the next one replaced them.
         var replaced: [IngestSession] = []
@@ -90,8 +92,11 @@ final class MemorySink: IngestSink {
 
     func admit(_ stream: StreamName, isPull: Bool) async -> IngestAdmission { admission.withLock { $0 } }
 
-    func open(_ session: IngestSession) async -> Bool {
-        contents.withLock { $0.opened.append(session) }
+    func open(_ session: IngestSession, isContinued: Bool) async -> Bool {
+        contents.withLock {
+            $0.opened.append(session)
+            $0.isContinued.append(isContinued)
+        }
         return true
     }
 

@@ -128,4 +128,13 @@ struct StreamNamesTests {
         let hint = "the running name server knows who leads (TXT news.live.streams.explain.reflector.net)"
         #expect(files.reasons.contains { $0.hasSuffix(hint) }, "\(files.reasons)")
     }
+
+    @Test("An export says which ingest names get the relay's port from other name servers")
+    func caution() {
+        let caution = ZoneExport.caution(content())
+        #expect(caution?.contains("port 4900, not 8000") == true && caution?.contains(" live/*;") == true)
+        #expect(caution?.contains("film") == false)
+        let exact = ExampleZone.content(streams: "stream live/news s4096 entrypoints=ep-bos,ep-nyc push\n")
+        #expect(ZoneExport.caution(exact) == nil)
+    }
 }

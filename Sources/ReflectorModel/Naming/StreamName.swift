@@ -26,6 +26,13 @@ public struct StreamName: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.text = String(text)
     }
 
+    /// The label in front of a stream's name in the DNS where its encoder pushes.
+    public static let ingestLabel = "ingest"
+
+    /// No stream may have this name, because a segment of it is `ingest`: in the DNS it would be an ingest name. A
+    /// pattern of the zone matches it all the same.
+    public var isReserved: Bool { segments.contains { $0 == Self.ingestLabel } }
+
     public var segments: [Substring] { text.split(separator: "/") }
     /// `news.live` for `live/news`.
     public var reversedLabels: String { segments.reversed().joined(separator: ".") }

@@ -12,6 +12,8 @@ public enum HotFault: Sendable, Equatable {
     case differ(Int)
     /// The entrypoint never gets this many payloads.
     case ingestLoss(Int, payloads: Int)
+    /// The encoder loses its connection to the entrypoint and opens another one; this many payloads are lost with it.
+    case reconnect(Int, losing: Int)
     /// The encoder sends one and the same payload to this entrypoint from then on.
     case repeatOne(Int)
     /// The encoder sends nothing for a while.

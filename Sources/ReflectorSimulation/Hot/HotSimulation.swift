@@ -27,6 +27,7 @@ public final class HotSimulation: NetworkScenario {
     private var differs = [false, false]
     private var repeats = [false, false]
     private var toLose = [0, 0]
+    private var hasReconnected = [false, false]
     private var sent: [MonotonicInstant] = []
     private var silentUntil = MonotonicInstant.zero
     private let ledger = SealLedger()
@@ -154,6 +155,10 @@ public final class HotSimulation: NetworkScenario {
             connected[index] = node.life
         }
         guard toLose[index] == 0 else { return toLose[index] -= 1 }
+        if hasReconnected[index] {
+            hasReconnected[index] = false
+            guard relay.provide(stream, isContinued: false, at: now) else { return }
+        }
         let payload = NumberedPayload(
             stream: 0, session: differs[index] ? 2 : 1, number: repeats[index] ? 1 : number)
         withUnsafeTemporaryAllocation(byteCount: NumberedPayload.lengthMax, alignment: 8) { buffer in
@@ -172,6 +177,10 @@ public final class HotSimulation: NetworkScenario {
         case .cut(let index): isCut[index] = true
         case .differ(let index): differs[index] = true
         case .ingestLoss(let index, let count): toLose[index] = count
+        case .reconnect(let index, let count):
+            network.nodes[index].relay?.encoderLeft(stream, at: now)
+            network.settle(network.nodes[index])
+            (toLose[index], hasReconnected[index]) = (count, true)
         case .repeatOne(let index): repeats[index] = true
         case .silence(let span): silentUntil = now + span
         }

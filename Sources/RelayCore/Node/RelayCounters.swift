@@ -56,6 +56,8 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case twinsMerged
     /// Feeds of hot streams that are not the same bytes as the stream's own.
     case twinsDifferent
+    /// An encoder of a hot stream came back, and another incarnation began.
+    case incarnationsRenewed
 
     case linksOpened
     case linksDied

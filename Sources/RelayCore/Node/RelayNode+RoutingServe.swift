@@ -152,20 +152,20 @@ extension RelayNode {
     // MARK: Encoders
 
     /// Called when an encoder provides a stream: creates an incarnation and announces it. An encoder that returns
-    /// within its grace period continues the old one. False if the table is full, if no key can be derived for the
-    /// incarnation, or if the node is not an entrypoint.
-    public func provide(_ name: StreamName, at now: MonotonicInstant) -> Bool {
-        guard let origin else { return false }
-        if core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax,
-            let idle = origin.longestIdle(core)
-        {
+    /// within its grace period continues the old one, unless the stream is hot and bytes may be missing (`isContinued`
+    /// is false). False if the table is full, if no key can be derived for the incarnation, or if the node is not an
+    /// entrypoint.
+    public func provide(_ name: StreamName, isContinued: Bool = true, at now: MonotonicInstant) -> Bool {
+        if let idle = origin?.idleToEvict(for: name, core) {
             core.context.count(.streamsEvicted)
             withdraw(idle, at: now)
         }
-        guard let stream = stream(named: name, at: now) else { return false }
-        switch origin.provide(stream, at: now, &core) {
-        case .failed: return false
+        guard origin != nil, let stream = stream(named: name, at: now) else { return false }
+        let renews = !isContinued && fetcher.isHot(name, at: now)
+        switch origin?.provide(stream, renews: renews, at: now, &core) {
+        case nil, .failed: return false
         case .resumed: return true
+        case .renewed: restartChildren(of: stream, at: now)
         case .begun: break
         }
         fetcher.use(.candidates(name), isCarrying: true, at: now, &core)

@@ -8,6 +8,8 @@ extension Origin {
         case begun
         /// The encoder came back within its grace period and continues the previous incarnation.
         case resumed
+        /// The encoder came back within its grace period, and another incarnation begins.
+        case renewed
         /// There is no room for another key.
         case failed
     }
@@ -22,20 +24,38 @@ extension Origin {
     }
 
     /// An encoder provides a stream.
-    func provide(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> Provided {
-        guard stream.origin == nil else {
+    ///
+    /// - Parameter renews: an encoder that came back begins another incarnation. The numbers of a hot stream need this,
+    ///   since reflectors have learned what they mean in another entrypoint's feed: bytes that were lost with the
+    ///   encoder's last connection would shift them unnoticed.
+    mutating func provide(
+        _ stream: StreamState, renews: Bool, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Provided {
+        let isNew = stream.origin == nil
+        guard isNew || renews && stream.origin?.nextSequence != 1 else {
             stream.origin?.encoderReturned(at: now)
             return .resumed
         }
         let (name, id) = (stream.name, core.context.id)
         let incarnation = Incarnation(high: core.context.secret64(), low: core.context.secret64())
         guard let key = core.crypto.makeSealKey() else { return .failed }
+        endIncarnation(of: stream, &core)
         let tag = IncarnationTag(stream: name, source: id, incarnation: incarnation)
         stream.begin(
             IncarnationState(source: id, incarnation: incarnation, tag: tag, key: key, start: 1))
         stream.origin = StreamSource(at: now)
         core.streams.bind(tag, to: stream)
-        return .begun
+        guard !isNew else { return .begun }
+        core.context.count(.incarnationsRenewed)
+        announceChange(at: now, &core)
+        return .renewed
+    }
+
+    private func endIncarnation(of stream: StreamState, _ core: inout NodeCore) {
+        guard let old = stream.incarnation else { return }
+        core.streams.unbind(old.tag)
+        old.releaseKey(core.crypto)
+        stream.endIncarnation()
     }
 
     /// The encoder disconnected. If it does not return within `encoderGrace`, the stream is withdrawn.
@@ -126,18 +146,17 @@ extension Origin {
 
     // MARK: The end
 
-    /// Among the streams whose encoders disconnected and may return, the one whose encoder has been gone longest.
-    func longestIdle(_ core: borrowing NodeCore) -> StreamState? {
+    /// The stream to withdraw so that there is room for one of this name: among those whose encoders disconnected and
+    /// may return, the one whose encoder has been gone longest. Nil if there is room, or no such stream.
+    func idleToEvict(for name: StreamName, _ core: borrowing NodeCore) -> StreamState? {
+        guard core.streams[name] == nil, core.streams.count >= core.configuration.streamsMax else { return nil }
         let idle = core.streams.all.compactMap { stream in stream.origin?.withdrawAt.map { (stream, $0) } }
         return idle.min { $0.1 < $1.1 }?.0
     }
 
     /// Withdraws a stream that no longer has children.
     mutating func withdraw(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        if let old = stream.incarnation {
-            core.streams.unbind(old.tag)
-            old.releaseKey(core.crypto)
-        }
+        endIncarnation(of: stream, &core)
         core.streams.remove(stream)
         announceChange(at: now, &core)
     }

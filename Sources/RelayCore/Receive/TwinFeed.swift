@@ -41,6 +41,8 @@ struct TwinFeed {
     private static let matchesMax = 256
     /// With this many mismatches the feeds are different.
     private static let mismatchesMax = 4
+    /// Mismatches before a time without any that is this long do not count any more: over hours, every feed has some.
+    private static let forgivenAfter = TimeSpan.seconds(60)
     /// The feeds are different if they do not merge within this time, while both bring this many payloads.
     private static let patience = TimeSpan.seconds(5)
     private static let evidence = 64
@@ -113,6 +115,7 @@ struct TwinFeed {
 
     /// A number has another payload in this feed than in the stream: the feed must learn again.
     mutating func noteMismatch(at now: MonotonicInstant) {
+        if now - learningSince >= Self.forgivenAfter { (mismatches, matchesNeeded) = (0, Self.matchesFirst) }
         mismatches += 1
         matchesNeeded = min(matchesNeeded * 2, Self.matchesMax)
         learn(at: now)

@@ -11,11 +11,9 @@ import ReflectorModel
 /// packet. Nothing before that packet has an effect on what follows it, so the cuts are the same from the first such
 /// packet that both entrypoints have.
 ///
-/// No payload leaves early while input comes. Only the end of an input that has stalled for `tailAfter` does, and the
-/// cuts after it are where they would be without the stall.
+/// No payload leaves early, however long the input stalls: TCP connections stall for 200 ms and more when a packet is
+/// lost. A payload that left in two parts would shift all later numbers of this entrypoint against the other one's.
 struct ContentPacker: PayloadPacker {
-    /// The last packets of a stalled input leave after this time without input.
-    static let tailAfter = TimeSpan.milliseconds(200)
     private static let packetBytes = PacketPacker.transportPacketBytes
 
     /// Bytes of a full payload, a multiple of 188.
@@ -26,9 +24,8 @@ struct ContentPacker: PayloadPacker {
     private var partial: [UInt8] = []
     /// Whole packets that have not left yet: at most `payloadBytes`, unless the limit was just lowered.
     private var waiting: [UInt8] = []
-    /// Bytes since the last cut. More than are waiting if the end of a stalled input has left.
+    /// Bytes since the last cut.
     private var bytesSinceCut = 0
-    private var lastInput = MonotonicInstant.zero
 
     /// - Parameter payloadBytes: maximum size of a payload. A payload holds as many whole TS packets as fit, at least
     ///   one.
@@ -43,11 +40,10 @@ struct ContentPacker: PayloadPacker {
 
     private static func whole(_ bytes: Int) -> Int { max(bytes / packetBytes, 1) * packetBytes }
 
-    var nextTimeout: MonotonicInstant? { waiting.isEmpty ? nil : lastInput + Self.tailAfter }
+    var nextTimeout: MonotonicInstant? { nil }
 
     mutating func append(_ input: UnsafeRawBufferPointer, at now: MonotonicInstant, into batch: inout PayloadBatch) {
         guard !input.isEmpty else { return }
-        lastInput = now
         batch.reserve(bytes: waiting.count + partial.count + input.count)
         var rest = input
         if !partial.isEmpty {
@@ -86,22 +82,15 @@ struct ContentPacker: PayloadPacker {
         waiting.append(contentsOf: packets[start...])
     }
 
-    /// Ends a payload, unless all its packets have left already because the input had stalled.
     private mutating func cut(_ packets: Slice<UnsafeRawBufferPointer>, into batch: inout PayloadBatch) {
         bytesSinceCut = 0
-        guard !waiting.isEmpty || !packets.isEmpty else { return }
         batch.append(waiting[...])
         batch.append(UnsafeRawBufferPointer(rebasing: packets))
         batch.endPayload()
         waiting.removeAll(keepingCapacity: true)
     }
 
-    mutating func handleTimeout(at now: MonotonicInstant, into batch: inout PayloadBatch) {
-        guard let due = nextTimeout, due <= now else { return }
-        batch.append(waiting[...])
-        batch.endPayload()
-        waiting.removeAll(keepingCapacity: true)
-    }
+    mutating func handleTimeout(at now: MonotonicInstant, into batch: inout PayloadBatch) {}
 
     mutating func finish(into batch: inout PayloadBatch) {
         waiting += partial

@@ -23,8 +23,8 @@ final class EncoderRegistry {
     /// Streams that were logged as to be pulled here. At most `encodersMax`.
     private var pullsWanted: Set<StreamName> = []
     private var lastNumber: UInt64 = 0
-    /// First bytes of packets whose remaining bytes may come with the encoder's next request. At most `encodersMax`.
-    private var beginnings: [StreamName: Beginning] = [:]
+    /// Complete requests that ended a short while ago: the encoder may continue with another one. At most `encodersMax`.
+    private var ends: [StreamName: RequestEnd] = [:]
 
     init(
         loop: any EventLoop, configuration: IngestConfiguration, keys: StreamKeys, sink: any IngestSink,
@@ -40,12 +40,13 @@ final class EncoderRegistry {
         connections = IngestConnections(configuration: configuration, reports: reports)
     }
 
-    /// How long the first bytes of a packet wait for the request with the remaining bytes.
-    private static let beginningAge = TimeSpan.seconds(2)
+    /// How long after the end of a request another one counts as its continuation.
+    private static let continuedWithin = TimeSpan.seconds(2)
 
-    private struct Beginning {
-        var bytes: [UInt8]
-        var ended: MonotonicInstant
+    private struct RequestEnd {
+        /// First bytes of a packet whose remaining bytes may come with the next request.
+        var beginning: [UInt8]
+        var at: MonotonicInstant
     }
 
     /// Why an encoder is refused.
@@ -155,20 +156,22 @@ final class EncoderRegistry {
         lastNumber += 1
         let id = IngestSession(stream: stream, number: lastNumber)
         let sink = sink
-        loop.makeFutureWithTask { await sink.open(id) }.assumeIsolated().whenComplete { [self] result in
+        let end = takeEnd(of: stream)
+        loop.makeFutureWithTask { await sink.open(id, isContinued: end != nil) }.assumeIsolated().whenComplete {
+            [self] result in
             opening.remove(stream)
             guard (try? result.get()) == true else { return refuse(.unavailable) }
-            body(.success(start(id, policy, from: origin, isTakeover: isTakeover)))
+            let beginning = end?.beginning ?? []
+            body(.success(start(id, policy, from: origin, isTakeover: isTakeover, beginning: beginning)))
         }
     }
 
     private func start(
-        _ id: IngestSession, _ policy: StreamPolicy, from origin: EncoderOrigin, isTakeover: Bool
+        _ id: IngestSession, _ policy: StreamPolicy, from origin: EncoderOrigin, isTakeover: Bool, beginning: [UInt8]
     ) -> EncoderSession {
         let session = EncoderSession(
             id: id, from: origin, policy: policy, isTakeover: isTakeover, loop: loop, sink: sink,
-            configuration: configuration, counters: counters, reports: reports,
-            beginning: takeBeginning(of: id.stream))
+            configuration: configuration, counters: counters, reports: reports, beginning: beginning)
         sessions[id.stream] = session
         counters.add(to: .encodersAccepted)
         logger.info(
@@ -191,20 +194,20 @@ final class EncoderRegistry {
             metadata: ["stream": "\(stream)", "remedy": "give --pull \(stream)=URL, or let its stream line say push"])
     }
 
-    /// An encoder ended a request in the middle of a packet. It may send the remaining bytes with its next request, as
+    /// An encoder ended a request, perhaps in the middle of a packet. It may continue with its next request, as
     /// GStreamer does.
-    func keep(beginning bytes: [UInt8], of stream: StreamName) {
+    func noteEnd(of stream: StreamName, beginning: [UInt8]) {
         let now = loop.instant
-        beginnings = beginnings.filter { now - $0.value.ended <= Self.beginningAge }
-        guard !bytes.isEmpty, beginnings.count < configuration.encodersMax else { return }
-        beginnings[stream] = Beginning(bytes: bytes, ended: now)
+        ends = ends.filter { now - $0.value.at <= Self.continuedWithin }
+        guard ends.count < configuration.encodersMax else { return }
+        ends[stream] = RequestEnd(beginning: beginning, at: now)
     }
 
-    private func takeBeginning(of stream: StreamName) -> [UInt8] {
-        guard let beginning = beginnings.removeValue(forKey: stream),
-            loop.instant - beginning.ended <= Self.beginningAge
-        else { return [] }
-        return beginning.bytes
+    private func takeEnd(of stream: StreamName) -> RequestEnd? {
+        guard let end = ends.removeValue(forKey: stream), loop.instant - end.at <= Self.continuedWithin else {
+            return nil
+        }
+        return end
     }
 
     /// Removes the session after it has closed; its connection calls this from `onClose`.

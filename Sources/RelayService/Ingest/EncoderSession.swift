@@ -38,6 +38,8 @@ final class EncoderSession {
     private var queue = ByteBuffer()
     private var underWayBytes = 0
     private var inputEnded = false
+    /// The encoder has said that nothing more comes.
+    private var isComplete = false
     private var isClosed = false
     private var pumpTimer: Scheduled<Void>?
     private var flushTimer: Scheduled<Void>?
@@ -172,10 +174,14 @@ final class EncoderSession {
     /// The encoder has ended the stream: queued bytes are still sent, then the session closes. Returns the first bytes
     /// of an incomplete last packet: they are dropped, unless the encoder sends the remaining bytes on another
     /// connection.
+    ///
+    /// - Parameter isComplete: the encoder has said that nothing more comes. Otherwise its connection may be lost, and
+    ///   the other entrypoint of a hot stream may still get what is missing here.
     @discardableResult
-    func finish() -> [UInt8] {
+    func finish(isComplete: Bool = false) -> [UInt8] {
         guard !inputEnded, !isClosed else { return [] }
         inputEnded = true
+        self.isComplete = isComplete
         let rest = aligner.finish { enqueue($0) }
         noteSkipped()
         if !rest.isEmpty { counters.add(to: .partialPackets) }
@@ -226,9 +232,12 @@ final class EncoderSession {
         }
         tidyQueue()
         if inputEnded, queuedBytes == 0, !isClosed {
-            var batch = PayloadBatch()
-            packer.finish(into: &batch)
-            hand(over: batch)
+            // The last payload of a hot stream may be shorter than the other entrypoint's copy of it.
+            if isComplete || policy.standby != .hot {
+                var batch = PayloadBatch()
+                packer.finish(into: &batch)
+                hand(over: batch)
+            }
             close(isReplaced: false)
             onClose?()
             forgetCallbacks()

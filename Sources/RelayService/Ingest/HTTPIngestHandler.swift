@@ -181,10 +181,9 @@ final class HTTPIngestHandler: ChannelInboundHandler {
     private func finish(_ session: EncoderSession) {
         if !session.hasFoundPackets, session.bytesReceived >= Self.rejectableBytesMin { isJunk = true }
         state = .ending
-        let rest = session.finish()
-        // The request was complete, so the encoder is still there and may send the packet's remaining bytes with its
-        // next request.
-        if bodyEnded { registry.keep(beginning: rest, of: session.id.stream) }
+        let rest = session.finish(isComplete: bodyEnded)
+        // The request was complete, so the encoder is still there and may continue with its next request.
+        if bodyEnded { registry.noteEnd(of: session.id.stream, beginning: rest) }
     }
 
     private func refuse(

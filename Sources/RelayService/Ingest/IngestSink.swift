@@ -48,7 +48,9 @@ public protocol IngestSink: Sendable {
     func admit(_ stream: StreamName, isPull: Bool) async -> IngestAdmission
 
     /// The session begins. False if the node can't carry the stream now.
-    func open(_ session: IngestSession) async -> Bool
+    ///
+    /// - Parameter isContinued: its bytes follow those of the stream's previous session, so none are missing between.
+    func open(_ session: IngestSession, isContinued: Bool) async -> Bool
 
     /// Takes payloads in order. When the sink has handled them, it calls `taken` exactly once, on any thread, and
     /// passes false if it dropped them. Until then the bytes count as under way. If too many bytes are under way,

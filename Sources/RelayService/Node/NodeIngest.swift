@@ -68,10 +68,10 @@ struct NodeIngest: IngestSink {
         IngestLeader(name: leader, addresses: answer.hosts.filter { $0.name == leader }.map(\.endpoint.address))
     }
 
-    func open(_ session: IngestSession) async -> Bool {
+    func open(_ session: IngestSession, isContinued: Bool) async -> Bool {
         let (loop, shell) = (loop, shell)
         return await loop.query {
-            if shell.value.provide(session.stream) { return true }
+            if shell.value.provide(session.stream, isContinued: isContinued) { return true }
             // The session that this one replaces did not say that its encoder left.
             shell.value.node.encoderLeft(session.stream, at: loop.now)
             return false

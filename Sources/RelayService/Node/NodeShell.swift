@@ -100,8 +100,10 @@ final class NodeShell: DatagramHandler {
     }
 
     /// An encoder provides a stream. False if the node can't take it.
-    func provide(_ stream: StreamName) -> Bool {
-        guard node.provide(stream, at: loop.now) else { return false }
+    ///
+    /// - Parameter isContinued: no bytes are missing after the encoder's last connection.
+    func provide(_ stream: StreamName, isContinued: Bool) -> Bool {
+        guard node.provide(stream, isContinued: isContinued, at: loop.now) else { return false }
         if let bytes = node.payloadLimit(of: stream) { payloadLimits.set(bytes, for: stream) }
         return true
     }

@@ -48,6 +48,8 @@ public actor StubResolver {
 
     /// Looks a reflector name up. A second call for the same name joins the running look-up.
     public func lookUp(_ name: ReflectorName) async -> LookUpResult {
+        // A pattern of the zone would answer, or the ingest name of another stream, with the port of encoders.
+        if case .candidates(let stream) = name, stream.isReserved { return .noSuchName(serial: nil) }
         if let task = underWay[name] { return await task.value }
         guard !isShutDown else { return .failed(.shutDown) }
         guard underWay.count < Self.lookUpsMax else {

@@ -49,6 +49,8 @@ enum CounterHelp {
             "Numbers for which the feeds of a hot stream had different payloads, or that a feed cannot have reached.",
         "twins_merged": "Times that an entrypoint's feed was recognized as the twin of a hot stream.",
         "twins_different": "Feeds of hot streams that are not the same bytes as the stream: handled as warm standby.",
+        "incarnations_renewed":
+            "Encoders of hot streams that opened their connection again: the numbers of the feed started over.",
         "links_opened": "Links opened by children.",
         "links_died": "Links to parents that timed out.",
         "links_renewed": "Links that got new keys.",

@@ -62,5 +62,6 @@ struct ZoneExportCommand: AsyncParsableCommand {
             throw ExitCode(1)
         }
         if let failure { throw failure }
+        if let caution = ZoneExport.caution(content) { StandardError.print("reflector: \(caution)") }
     }
 }
