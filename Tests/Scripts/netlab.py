@@ -103,6 +103,21 @@ def laboratory(text: str, *options: str):
             process.communicate()
 
 
+def shared():
+    """A laboratory for all tests that leave it as they found it."""
+    if not opened:
+        opened.append(laboratory(DESCRIPTION))
+        opened[0].__enter__()
+
+
+def end_shared():
+    if opened:
+        opened.pop().__exit__(None, None, None)
+
+
+opened: list = []
+
+
 def execute(host: str, *command: str, code: int | None = 0) -> str:
     return netlab("exec", host, "--", *command, code=code)
 
@@ -139,20 +154,20 @@ def test_ready_made_networks_have_no_mistakes():
 
 
 def test_hosts_reach_each_other_over_both_families():
-    with laboratory(DESCRIPTION):
-        assert execute("a2", "ip", "-brief", "address", "show", "wan0").count("198.18.1.7") == 2
-        for group in ["198.18.3.11", "2001:db8:3::11"]:
-            count, source = datagrams("a1", "c1", group)
-            assert (count, source) == (20, group.replace("3", "1", 1) if ":" in group else "198.18.1.11"), (count, source)
+    shared()
+    assert execute("a2", "ip", "-brief", "address", "show", "wan0").count("198.18.1.7") == 2
+    for group in ["198.18.3.11", "2001:db8:3::11"]:
+        count, source = datagrams("a1", "c1", group)
+        assert (count, source) == (20, group.replace("3", "1", 1) if ":" in group else "198.18.1.11"), (count, source)
 
 
 def test_a_link_has_its_delay_and_its_rate():
-    with laboratory(DESCRIPTION):
-        begin = execute("a1", "python3", "-c", PING.format("198.18.2.11"), code=None)
-        assert 0.035 < float(begin) < 0.2, begin
-        # 1,000 datagrams of 43 bytes in half a second, and 100 ms of queue, at 2 Mb/s.
-        count, _ = datagrams("b1", "c1", "198.18.3.11", count=1_000)
-        assert count == 1_000, count
+    shared()
+    begin = execute("a1", "python3", "-c", PING.format("198.18.2.11"), code=None)
+    assert 0.035 < float(begin) < 0.2, begin
+    # 1,000 datagrams of 43 bytes in half a second, and 100 ms of queue, at 2 Mb/s.
+    count, _ = datagrams("b1", "c1", "198.18.3.11", count=1_000)
+    assert count == 1_000, count
 
 
 PING = """
@@ -167,45 +182,47 @@ except ConnectionRefusedError:
 
 
 def test_multicast_crosses_a_lan_without_snooping():
-    with laboratory(DESCRIPTION):
-        assert datagrams("a1", "a2", "239.1.2.3") == (20, "192.168.1.11")
-        assert datagrams("a2", "a1", "ff15::1:2:3")[0] == 20
+    shared()
+    assert datagrams("a1", "a2", "239.1.2.3") == (20, "192.168.1.11")
+    assert datagrams("a2", "a1", "ff15::1:2:3")[0] == 20
 
 
 def test_multicast_crosses_a_lan_with_snooping():
-    with laboratory(DESCRIPTION):
-        assert datagrams("b1", "b2", "239.1.2.3") == (20, "192.168.2.11")
-        assert datagrams("b2", "b1", "ff15::1:2:3")[0] == 20
+    shared()
+    assert datagrams("b1", "b2", "239.1.2.3") == (20, "192.168.2.11")
+    assert datagrams("b2", "b1", "ff15::1:2:3")[0] == 20
 
 
 def test_nat_hides_addresses_and_a_firewall_lets_in_what_it_names():
-    with laboratory(DESCRIPTION):
-        count, source = datagrams("n1", "a1", "198.18.1.11")
-        assert count == 20 and source.startswith("198.19."), (count, source)
-        assert datagrams("a1", "f1", "198.18.4.11", 7001)[0] == 20
-        assert datagrams("a1", "f1", "198.18.4.11", 7002)[0] == 0
-        assert datagrams("f1", "a1", "198.18.1.11", 7002)[0] == 20
+    shared()
+    count, source = datagrams("n1", "a1", "198.18.1.11")
+    assert count == 20 and source.startswith("198.19."), (count, source)
+    assert datagrams("a1", "f1", "198.18.4.11", 7001)[0] == 20
+    assert datagrams("a1", "f1", "198.18.4.11", 7002)[0] == 0
+    assert datagrams("f1", "a1", "198.18.1.11", 7002)[0] == 20
 
 
 def test_cuts_and_heals():
-    with laboratory(DESCRIPTION):
-        netlab("cut", "a1", "a2", "--one-way")
-        assert datagrams("a1", "a2", "239.1.2.3")[0] == 0
-        assert datagrams("a2", "a1", "239.1.2.3")[0] == 20
-        netlab("heal")
-        netlab("cut", "a1", "flat")
-        assert datagrams("a1", "a2", "239.1.2.3")[0] == 0
-        assert datagrams("a1", "a2", "198.18.1.77")[0] == 20
-        netlab("heal", "a1", "flat")
-        assert datagrams("a1", "a2", "239.1.2.3")[0] == 20
-        netlab("partition", "a,n1", "b,c")
-        assert datagrams("a1", "c1", "198.18.3.11")[0] == 0
-        assert datagrams("n1", "a1", "198.18.1.11")[0] == 20
-        assert datagrams("n1", "c1", "198.18.3.11")[0] == 0
-        assert "cut: a1 and c1" in netlab("status")
+    shared()
+    netlab("cut", "a1", "a2", "--one-way")
+    assert datagrams("a1", "a2", "239.1.2.3")[0] == 0
+    assert datagrams("a2", "a1", "239.1.2.3")[0] == 20
+    netlab("heal")
+    netlab("cut", "a1", "flat")
+    assert datagrams("a1", "a2", "239.1.2.3")[0] == 0
+    assert datagrams("a1", "a2", "198.18.1.77")[0] == 20
+    netlab("heal", "a1", "flat")
+    assert datagrams("a1", "a2", "239.1.2.3")[0] == 20
+    netlab("partition", "a,n1", "b,c")
+    assert datagrams("a1", "c1", "198.18.3.11")[0] == 0
+    assert datagrams("n1", "a1", "198.18.1.11")[0] == 20
+    assert datagrams("n1", "c1", "198.18.3.11")[0] == 0
+    assert "cut: a1 and c1" in netlab("status")
+    netlab("heal")
 
 
 def test_a_loss_is_a_share_of_the_packets():
+    end_shared()
     with laboratory("site a\nhost x site=a\nhost y site=a loss=20%\n"):
         count, _ = datagrams("x", "y", "198.18.1.12", count=2_000)
         # The cable loses at the end that a packet arrives at.
@@ -213,6 +230,7 @@ def test_a_loss_is_a_share_of_the_packets():
 
 
 def test_nothing_remains_after_kill_9():
+    end_shared()
     before = remains()
     with laboratory(DESCRIPTION) as process:
         sleeper = subprocess.Popen([NETLAB, "exec", "a1", "--", "sleep", "86399"])
@@ -227,6 +245,7 @@ def test_nothing_remains_after_kill_9():
 
 
 def test_down_ends_a_detached_laboratory():
+    end_shared()
     before = remains()
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / f"{LAB}.network"
@@ -258,6 +277,7 @@ def main() -> int:
         except Exception as error:
             failed += 1
             print(f"FAILED: {name}: {type(error).__name__}: {error}", flush=True)
+    end_shared()
     return 1 if failed else 0
 
 

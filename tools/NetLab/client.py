@@ -49,11 +49,11 @@ def run_script(parsed) -> int:
         connection = supervisor.connect(parsed.lab)
         connection.send(json.dumps({"words": words}).encode())
         return receive(connection)
-    return play_script(parsed.script, carry_out)
+    return play_script(parsed.script, read_script(parsed.script), carry_out)
 
 
-def play_script(path: str, carry_out) -> int:
-    """Stops at the first verb that fails, and returns its status. Reads the whole script before it begins."""
+def read_script(path: str) -> list[tuple[int, str, list[str]]]:
+    """The number, the text and the words of each verb. Raises `Usage` with all mistakes."""
     lines, mistakes = [], []
     try:
         with open(path) as file:
@@ -72,6 +72,11 @@ def play_script(path: str, carry_out) -> int:
             mistakes.append(f"{path}:{number}:1: {str(error).splitlines()[0]}")
     if mistakes:
         raise Usage("\n".join(["the script is wrong", *mistakes, ""]))
+    return lines
+
+
+def play_script(path: str, lines: list[tuple[int, str, list[str]]], carry_out) -> int:
+    """Stops at the first verb that fails, and returns its status."""
     for number, line, words in lines:
         print(f"> {line}", flush=True)
         code, text = carry_out(words)

@@ -148,7 +148,7 @@ def stay(server: Server, words) -> int:
     while (left := end - time.monotonic()) > 0:
         server.serve(min(left, TABLE_EVERY if words.feed is not None else 3_600))
         if words.feed is not None and not words.detach:
-            code, text = server.carry_out(["report"])
+            code, text = server.carry_out(["report", "--lost-max", "0"])
             worst = max(worst, code)
             print(text + "\n", flush=True)
     return worst
@@ -183,7 +183,7 @@ def welcome(laboratory: Laboratory) -> str:
 
 
 def run_script(words, description: Description, program: str) -> int:
-    folder = own_folder(words)
+    folder, lines = own_folder(words), client.read_script(words.script)
 
     def body(listener: Listener) -> int:
         laboratory = Laboratory(description, program, folder)
@@ -194,7 +194,7 @@ def run_script(words, description: Description, program: str) -> int:
         except Problem as problem:
             print(f"netlab: {problem}", flush=True)
             return 2
-        code = client.play_script(words.script, server.carry_out)
+        code = client.play_script(words.script, lines, server.carry_out)
         if code:
             print(f"netlab: the logs are in {keep_logs(laboratory)}", flush=True)
         return code

@@ -15,10 +15,16 @@ struct UpCommand: AsyncParsableCommand {
             Every node is a process on its loopback address from the zone. Ctrl-C ends them all.
             With --for it ends after that time. Exit status: 0 everything was delivered, 1 something was lost or went \
             wrong, 2 wrong usage.
+
+            With --lab, the example network runs in the laboratory instead: each node on a machine of its own in a \
+            network namespace, with wide-area delays and losses between them. It needs root and the checkout; \
+            `tools/netlab --help` has more networks, and faults.
             """)
 
+    private static let exampleZones = "zones"
+
     @Option(help: ArgumentHelp("Folder of the zone files.", valueName: "dir"))
-    var zones = "zones"
+    var zones = UpCommand.exampleZones
 
     @Option(
         name: .customLong("for"),
@@ -42,7 +48,13 @@ struct UpCommand: AsyncParsableCommand {
     @Flag(help: "Print the table as lines every 5 s, even on a terminal.")
     var plain = false
 
+    @Flag(help: "Run the example network in the laboratory, tools/netlab, instead of on loopback addresses.")
+    var lab = false
+
     func validate() throws {
+        if lab, !stream.isEmpty || viewers != 1 || state != nil || plain {
+            throw ValidationError("--lab goes only with --for; tools/netlab up --help has more options")
+        }
         guard (0...1_000).contains(viewers) else { throw ValidationError("--viewers takes 0 to 1000") }
         if let duration, !(1...31_536_000).contains(duration) {
             throw ValidationError("--for takes 1 to 31536000 seconds, not \(duration)")
@@ -50,6 +62,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if lab { throw Self.usage("\(becomeLaboratory())") }
         // Many viewers need many descriptors, and the reader of our output may exit before us.
         ProcessSetUp.raiseOpenFiles()
         signal(SIGPIPE, SIG_IGN)
@@ -68,6 +81,21 @@ struct UpCommand: AsyncParsableCommand {
             StandardError.print("reflector: the logs stay in \(folder.path)/logs")
         }
         if outcome != .good { throw ExitCode(1) }
+    }
+
+    /// Returns only if that fails.
+    private func becomeLaboratory() -> UpLaboratory.Unusable {
+        do throws(UpLaboratory.Unusable) {
+            let laboratory = try UpLaboratory()
+            guard zones == Self.exampleZones || laboratory.has(zones: zones) else {
+                return UpLaboratory.Unusable(
+                    description: "--lab runs the example zones of the checkout; for other zones write a description: "
+                        + "tools/netlab --help")
+            }
+            return laboratory.become(duration: duration)
+        } catch {
+            return error
+        }
     }
 
     private func makePlan() throws -> NetworkPlan {

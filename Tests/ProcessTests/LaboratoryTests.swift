@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import reflector
+
+/// `tools/netlab`, in network namespaces of its own; skipped if those can't be made.
+@Suite(
+    "The laboratory", .serialized,
+    .enabled(if: Laboratory.canRun, "tools/netlab needs root, and may make network namespaces"))
+struct LaboratoryTests {
+    private static let netlab = Program.root.appendingPathComponent("tools/netlab").path
+
+    @Test("Networks of bare hosts: descriptions, both families, multicast, NAT, cuts, and nothing remains")
+    func networks() throws {
+        let script = Program.root.appendingPathComponent("Tests/Scripts/netlab.py").path
+        let result = try Program.run("python3", [script], seconds: 120)
+        let failed = result.lines.filter { !$0.hasPrefix("passed: ") }
+        #expect(result.code == 0 && failed.isEmpty, "\(failed.joined(separator: "\n"))\n\(result.errors)")
+    }
+
+    @Test("Thirty seconds of chaos with 20 nodes, 12 streams and 108 viewers: nothing violated")
+    func chaos() throws {
+        let result = try Program.run(
+            Self.netlab, ["chaos", "--for", "30", "--seed", "1", "--program", Program.reflector], seconds: 90)
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+        let last = result.lines.last ?? ""
+        #expect(last.hasPrefix("chaos: seed 1, 30 s: ") && last.hasSuffix("; nothing violated"), "\(result.output)")
+    }
+
+    @Test("A script builds a network, kills a set reflector, and the viewer of a real ffmpeg loses nothing")
+    func script() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let script = folder.url.appendingPathComponent("script")
+        let lines = [
+            "encoder live/news", "player live/news edge-bos", "wait flowing --within 20", "wait 2", "report",
+            "kill sjc-1", "wait 3", "report --lost-max 0 --gap-max 1.5", "start sjc-1", "status",
+        ]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
+        let result = try Program.run(
+            Self.netlab, ["run", script.path, "--network", "example", "--program", Program.reflector], seconds: 80)
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+    }
+
+    @Test("A mistake in a script is found before anything starts, with its line")
+    func mistake() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let script = folder.url.appendingPathComponent("script")
+        try Data("wait 1\ncut nyc-1\n".utf8).write(to: script)
+        let result = try Program.run(Self.netlab, ["run", script.path, "--network", "example", "--program", "/bin/true"])
+        #expect(result.code == 2)
+        #expect(result.errors.contains("\(script.path):2:1: "), "\(result.errors)")
+    }
+
+    @Test("up --lab runs the checkout's example network, and no other")
+    func upLab() throws {
+        let laboratory = try UpLaboratory(program: Program.reflector)
+        #expect(laboratory.command(duration: 3).first == Self.netlab)
+        #expect(laboratory.has(zones: Program.root.appendingPathComponent("zones").path))
+        let result = try Program.run(Program.reflector, ["up", "--lab", "--zones", "/tmp"])
+        #expect(result.code == 2)
+        #expect(result.errors.contains("--lab runs the example zones"), "\(result.errors)")
+        let copy = try TemporaryFolder()
+        defer { copy.remove() }
+        #expect(throws: UpLaboratory.Unusable.self) { _ = try UpLaboratory(program: "\(copy.path)/reflector") }
+    }
+}
+
+private enum Laboratory {
+    static let canRun = geteuid() == 0 && (try? Program.run("unshare", ["--net", "--pid", "--fork", "true"]).code) == 0
+}
