@@ -36,6 +36,29 @@ struct ElectionTests {
         }
     }
 
+    @Test("Entrypoints that are stopped in turn, again and again, serve as parents as soon as they are heard again")
+    func stopsInTurn() {
+        var options = ElectionNetwork.Options(seed: 1)
+        options.packetsPerSecond = 50
+        let network = ElectionNetwork(options)
+        let stream = ElectionTopology.Kind.warmPush.rawValue
+        let start = MonotonicInstant.zero + .seconds(8)
+        network.network.run(before: start)
+        network.checkRecovery()
+        for host in network.hosts { host.receiver?.measureGaps(from: start) }
+        let pair = network.zone.streams[stream].candidates.prefix(2).compactMap { network.topology.index(of: $0) }
+        #expect(pair.count == 2)
+        for round in 0..<16 {
+            let at = start + .seconds(5 * Int64(round))
+            network.schedule(.pause(host: pair[round % 2], .seconds(3)), at: at)
+        }
+        network.network.run(until: start + .seconds(85))
+        for edge in network.topology.edges {
+            let gap = network.hosts[edge].receiver?.receipts[stream]?.gapMax
+            #expect(gap.map { $0 <= .milliseconds(1_800) } == true, "\(gap?.milliseconds ?? -1) ms")
+        }
+    }
+
     @Test("The invariants notice each broken rule within 200 seeds", arguments: ElectionCanary.allCases)
     func canaryIsCaught(canary: ElectionCanary) {
         let isCaught = (UInt64(1)...200).contains { seed in

@@ -28,6 +28,8 @@ struct Witness {
     /// The streams that are announced here, sorted.
     private(set) var names: [StreamName] = []
     private var seen: [Seen] = []
+    /// Entrypoints that are heard again after a silence, until `takeReturned`.
+    private var returned: [Endpoint] = []
     /// The announced streams must be collected again.
     private var isListChanged = true
     /// Something other than time has changed.
@@ -62,6 +64,12 @@ struct Witness {
 
     subscript(_ stream: StreamName) -> StreamElection? { elections[stream] }
     func leader(of stream: StreamName) -> NodeID? { elections[stream]?.leader }
+
+    /// The entrypoints that are heard again after a silence, since the last call. Whatever held them up is over.
+    mutating func takeReturned() -> [Endpoint] {
+        defer { returned = [] }
+        return returned
+    }
 
     /// Whether this witness trusts its own view now.
     func isVoting(_ core: borrowing NodeCore, at now: MonotonicInstant) -> Bool {
@@ -140,9 +148,13 @@ struct Witness {
         var seen: [Seen] = []
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], let list = link.announcements else { continue }
+            let isHeard = now - list.heardAt <= silence
+            if isHeard, self.seen.contains(where: { $0.slot == slot && $0.node == link.node && !$0.isHeard }) {
+                returned.append(link.endpoint)
+            }
             seen.append(
                 Seen(
-                    slot: slot, node: link.node, isHeard: now - list.heardAt <= silence,
+                    slot: slot, node: link.node, isHeard: isHeard,
                     isReachable: !parents.hasFailedAgain(link.endpoint, at: now)))
         }
         self.seen = seen

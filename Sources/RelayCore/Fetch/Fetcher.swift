@@ -46,7 +46,8 @@ struct Fetcher {
 
     // MARK: Parents
 
-    /// A node at this address has opened a link to this one, so datagrams pass in both directions.
+    /// A node at this address has opened a link to this one, so datagrams pass in both directions; or an entrypoint is
+    /// heard again after a silence.
     mutating func noteReachable(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.forgive(endpoint, at: now) }
     mutating func noteFailure(of endpoint: Endpoint, at now: MonotonicInstant) { parents.fail(endpoint, at: now) }
 

@@ -29,6 +29,7 @@ extension RelayNode {
 
     private func watch(at now: MonotonicInstant) {
         let changes = witness?.evaluate(fetcher.directory, fetcher.parents, at: now, &core) ?? []
+        for endpoint in witness?.takeReturned() ?? [] { fetcher.noteReachable(endpoint, at: now) }
         drainEvents(at: now)
         for change in changes {
             let leader = change.to.map { hostName(of: $0, in: change.stream) }

@@ -23,6 +23,8 @@ final class ChildSubscription {
     /// Where the child wants to start; a preburst after a change of incarnation or a rewind. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
+    /// The child gets the past of another source. Its viewers get nothing until that reaches the place where they are.
+    private(set) var isSplicing = false
     let path: [NodeID]
     /// The child has the stream by another path too.
     private(set) var isExtra: Bool
@@ -65,6 +67,7 @@ final class ChildSubscription {
 
     /// Sets how the child is served from now on and, if `from` is given, the first number that it gets.
     func serve(_ state: State, from: UInt64? = nil, of stream: StreamState) {
+        if case .live = state { isSplicing = false }
         self.state = state
         self.from = from ?? self.from
         stream.noteService(of: self)
@@ -82,7 +85,17 @@ final class ChildSubscription {
     /// The incarnation has changed, or was rewound to lower numbers: the child will start again with a preburst.
     func restart(of stream: StreamState) {
         start = .preburst
+        isSplicing = true
         serve(.pending, of: stream)
+    }
+
+    func beginSplice() { isSplicing = true }
+
+    /// The pace of its backlog as a multiple of the arrival rate, in sixteenths: what the child asks for, or twice that
+    /// during a splice, but no more than `most`.
+    func pace(most: UInt8) -> Int { Self.pace(rateSixteenths, isSplicing: isSplicing, most: most) }
+    static func pace(_ asked: UInt8, isSplicing: Bool, most: UInt8) -> Int {
+        min(Int(asked) * (isSplicing ? 2 : 1), Int(most))
     }
 
     /// Its index in the stream's list of children has changed.

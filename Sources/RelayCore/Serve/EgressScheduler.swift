@@ -204,14 +204,15 @@ struct EgressScheduler: ~Copyable {
         )
         let packetsMax = context.configuration.queuePacketsMax
         let arrivals = stream.arrivals.rate.perSecond(at: now)
-        let rate = max(arrivals, 50) * Double(subscription.rateSixteenths) / 16
+        let pace = subscription.pace(most: context.configuration.backlogSixteenthsMax)
+        let rate = max(arrivals, 50) * Double(pace) / 16
         let own = stream.isRateKnown(at: now) ? arrivals : 0
         subscription.accrue(rate: rate, own: own, most: burstMax, at: now)
         let isDrained = link.queues.count(.repair) == 0
         // A parent may have jumped ahead by any amount. Packets below the window are never held again, so the cursor
         // skips them.
         var cursor = max(first, incarnation.index.lowest)
-        let use: EgressBudget.Use = subscription.start.isResume ? .resume : .preburst
+        let use: EgressBudget.Use = subscription.start.isResume || subscription.isSplicing ? .resume : .preburst
         while cursor <= incarnation.index.highest, subscription.allowance >= 1_024,
             link.queues.count(.repair) < packetsMax,
             budget.admits(subscription.ownAllowance >= 1_024 ? .share : use)

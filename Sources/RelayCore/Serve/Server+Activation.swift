@@ -46,6 +46,7 @@ extension Server {
         case .resume(let tag, let sequence):
             if tag != incarnation.tag {
                 // The new source continues about where the previous one stopped, so a whole ring is not needed.
+                subscription.beginSplice()
                 return .at(oldestHeld(of: incarnation, span: Self.spliceSpan, at: now, &core))
             }
             return sequence.rawValue >= oldest
