@@ -139,6 +139,6 @@ extension Origin {
             old.releaseKey(core.crypto)
         }
         core.streams.remove(stream)
-        announceChange(at: now, &core)
+        announceChange(of: stream.name, at: now, &core)
     }
 }
