@@ -27,7 +27,7 @@ extension ControlCodec {
         case .renew: return .renew(try decodeRenew(&reader))
         case .linkHeartbeat: return .linkHeartbeat(try decodeLinkHeartbeat(&reader))
         case .nak: return .nak(try decodeNak(&reader))
-        case .announce: return .announce(try decodeAnnounce(&reader))
+        case .announce: return .announce(try Announce(&reader))
         case .heartbeat:
             let version = try reader.read(UInt64.self)
             let digest = try reader.read(UInt64.self)
@@ -156,25 +156,6 @@ extension ControlCodec {
             subscription: subscription, tryNumber: tryNumber & Nak.triesMax, isLast: tryNumber > Nak.triesMax,
             runs: runs)
     }
-
-    private static func decodeAnnounce(_ reader: inout WireReader) throws(WireError) -> Announce {
-        let version = try reader.read(UInt64.self)
-        let page = try reader.read(UInt16.self)
-        let pages = try reader.read(UInt16.self)
-        guard page < pages else { throw .outOfRange }
-        let count = try reader.read(UInt8.self)
-        var entries: [Announce.Entry] = []
-        for _ in 0..<count {
-            let portset = PortsetID(try reader.read())
-            let incarnation = try reader.readIncarnation()
-            let supply = try reader.read(enumeration: StreamSupply.self)
-            guard (supply == .able) == (incarnation == .none) else { throw .unknownValue }
-            entries.append(
-                Announce.Entry(
-                    stream: try reader.readStreamName(), portset: portset, incarnation: incarnation, supply: supply))
-        }
-        return Announce(version: version, page: page, pages: pages, entries: entries)
-    }
 }
 
 extension WireReader {
@@ -183,7 +164,7 @@ extension WireReader {
         return name
     }
 
-    fileprivate mutating func readIncarnation() throws(WireError) -> Incarnation {
+    mutating func readIncarnation() throws(WireError) -> Incarnation {
         let high = try read(UInt64.self)
         return Incarnation(high: high, low: try read())
     }

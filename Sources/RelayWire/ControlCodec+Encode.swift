@@ -3,7 +3,7 @@ import ReflectorModel
 extension ControlCodec {
     /// Writes a message and returns its length, including the last 16 bytes, which `finish` fills with the MAC.
     /// `WireLimits.controlLengthMax` bytes are always enough. The caller must not pass more entries than a message may
-    /// have, or an announcement that does not fit (`entriesInOnePage`).
+    /// have, or a page that does not fit (`Announce.pages`, `WitnessReport.pages`).
     public static func encode(
         _ message: RelayMessage, token: UInt64, counter: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -23,7 +23,7 @@ extension ControlCodec {
         case .renew(let renew): encode(renew, &writer)
         case .linkHeartbeat(let heartbeat): encode(heartbeat, &writer)
         case .nak(let nak): encode(nak, &writer)
-        case .announce(let announce): encode(announce, &writer)
+        case .announce(let announce): announce.write(&writer)
         case .heartbeat(let heartbeat):
             writer.write(heartbeat.version)
             writer.write(heartbeat.digest)
@@ -120,20 +120,6 @@ extension ControlCodec {
         for run in nak.runs {
             writer.writeSequence(run.first)
             writer.write(run.count)
-        }
-    }
-
-    private static func encode(_ announce: Announce, _ writer: inout WireWriter) {
-        writer.write(announce.version)
-        writer.write(announce.page)
-        writer.write(announce.pages)
-        writer.writeCount(announce.entries.count, max: Int(UInt8.max))
-        for entry in announce.entries {
-            writer.write(entry.portset.rawValue)
-            writer.write(entry.incarnation.high)
-            writer.write(entry.incarnation.low)
-            writer.write(entry.supply.rawValue)
-            writer.writeName(entry.stream.text)
         }
     }
 }

@@ -52,16 +52,4 @@ public enum ControlCodec {
             key, of: UnsafeRawBufferPointer(rebasing: datagram[..<split]),
             into: UnsafeMutableRawBufferPointer(rebasing: datagram[split...]))
     }
-
-    /// How many of the entries, starting with the first, fit into one page of an announcement.
-    public static func entriesInOnePage(_ entries: ArraySlice<Announce.Entry>) -> Int {
-        var length = lengthMin + 13
-        var count = 0
-        for entry in entries {
-            length += 20 + entry.stream.text.utf8.count
-            guard length <= WireLimits.announceLengthMax, count < Int(UInt8.max) else { break }
-            count += 1
-        }
-        return count
-    }
 }

@@ -79,13 +79,6 @@ extension ProbeReport {
 extension ProbeReport {
     /// How many of the leads, starting with the first, fit into one report.
     public static func leadsInOneReport(_ leads: ArraySlice<Lead>) -> Int {
-        var length = 0
-        var count = 0
-        for lead in leads {
-            length += 9 + lead.stream.text.utf8.count
-            guard length <= leadsLengthMax, count < leadsMax else { break }
-            count += 1
-        }
-        return count
+        Paging.count(leads, bytesMax: leadsLengthMax, countMax: leadsMax) { 9 + $0.stream.text.utf8.count }
     }
 }

@@ -219,45 +219,6 @@ public struct Nak: Sendable, Equatable {
     }
 }
 
-/// What an entrypoint has of a stream that it announces.
-public enum StreamSupply: UInt8, Sendable, CaseIterable {
-    /// Nothing yet: it could pull the stream from the encoder.
-    case able = 0
-    /// The encoder's data arrive.
-    case live = 1
-    /// Packets from before: the encoder is gone or silent, and may return.
-    case lapsed = 2
-}
-
-/// One page of an entrypoint's list of streams it can provide ([A] §III-A).
-public struct Announce: Sendable, Equatable {
-    public struct Entry: Sendable, Equatable {
-        public var stream: StreamName
-        public var portset: PortsetID
-        /// Zero if, and only if, the supply is `able`.
-        public var incarnation: Incarnation
-        public var supply: StreamSupply
-        public init(stream: StreamName, portset: PortsetID, incarnation: Incarnation, supply: StreamSupply = .live) {
-            self.stream = stream
-            self.portset = portset
-            self.incarnation = incarnation
-            self.supply = supply
-        }
-    }
-    /// Incremented with every change of the list.
-    public var version: UInt64
-    public var page: UInt16
-    public var pages: UInt16
-    public var entries: [Entry]
-
-    public init(version: UInt64, page: UInt16, pages: UInt16, entries: [Entry]) {
-        self.version = version
-        self.page = page
-        self.pages = pages
-        self.entries = entries
-    }
-}
-
 /// An entrypoint's sign of life to a set reflector, every 250 ms ([A] §V-A requires one per second or more).
 public struct Heartbeat: Sendable, Equatable {
     public var version: UInt64

@@ -1,7 +1,7 @@
 import ReflectorModel
 
 /// What a set reflector, as a witness, says to an entrypoint about the streams that both know ([A] §V-A): who leads each
-/// of them, or that nobody does. It comes in pages, like an announcement.
+/// of them, or that nobody does. It comes in pages, like an announcement, and like it tells the whole or what has changed.
 public struct WitnessReport: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var stream: StreamName
@@ -9,85 +9,74 @@ public struct WitnessReport: Sendable, Equatable {
         public var leader: NodeID?
         /// The witness has subscribers of the stream.
         public var hasSubscribers: Bool
+        /// The report says nothing about the stream any more. Only in a report of what has changed, and then there is
+        /// neither leader nor subscriber.
+        public var isWithdrawn: Bool
 
-        public init(stream: StreamName, leader: NodeID?, hasSubscribers: Bool) {
+        public init(stream: StreamName, leader: NodeID?, hasSubscribers: Bool, isWithdrawn: Bool = false) {
             self.stream = stream
             self.leader = leader
             self.hasSubscribers = hasSubscribers
+            self.isWithdrawn = isWithdrawn
+        }
+
+        /// The report says nothing about the stream any more.
+        public static func withdrawn(_ stream: StreamName) -> Entry {
+            Entry(stream: stream, leader: nil, hasSubscribers: false, isWithdrawn: true)
         }
     }
 
-    /// Incremented with every change of the report on this link; at least 1.
-    public var version: UInt64
-    public var page: UInt16
-    public var pages: UInt16
+    public var header: PageHeader
     public var entries: [Entry]
 
-    public init(version: UInt64, page: UInt16, pages: UInt16, entries: [Entry]) {
-        self.version = version
-        self.page = page
-        self.pages = pages
+    public init(_ header: PageHeader, entries: [Entry]) {
+        self.header = header
         self.entries = entries
+    }
+
+    /// A report, or what has changed in it since the version `base`, in pages of one datagram each.
+    public static func pages(version: UInt64, base: UInt64 = 0, of entries: [Entry]) -> [WitnessReport] {
+        let pages = Paging.pages(of: entries, head: PageHeader.length) { 10 + $0.stream.text.utf8.count }
+        return pages.enumerated().map { number, page in
+            let header = PageHeader(
+                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
+            return WitnessReport(header, entries: page)
+        }
     }
 }
 
 // MARK: To and from bytes (WireFormat.md, "Control")
 
 extension WitnessReport {
+    private static let subscribersFlag: UInt8 = 1
+    private static let withdrawnFlag: UInt8 = 2
+
     init(_ reader: inout WireReader) throws(WireError) {
-        version = try reader.read()
-        page = try reader.read()
-        pages = try reader.read()
-        guard version > 0, page < pages else { throw .outOfRange }
+        header = try PageHeader(&reader)
         let count = try reader.read(UInt8.self)
         entries = []
         entries.reserveCapacity(Int(count))
         for _ in 0..<count {
             let leader = try reader.read(UInt64.self)
-            let hasSubscribers = try reader.readFlag()
+            let flags = try reader.read(UInt8.self)
+            let isWithdrawn = flags == Self.withdrawnFlag
+            guard flags <= Self.subscribersFlag || isWithdrawn && header.isPartial && leader == 0 else {
+                throw .unknownValue
+            }
             entries.append(
                 Entry(
                     stream: try reader.readStreamName(), leader: leader == 0 ? nil : NodeID(leader),
-                    hasSubscribers: hasSubscribers))
+                    hasSubscribers: flags == Self.subscribersFlag, isWithdrawn: isWithdrawn))
         }
     }
 
     func write(_ writer: inout WireWriter) {
-        writer.write(version)
-        writer.write(page)
-        writer.write(pages)
+        header.write(&writer)
         writer.writeCount(entries.count, max: Int(UInt8.max))
         for entry in entries {
             writer.write(entry.leader?.rawValue ?? 0)
-            writer.write(UInt8(entry.hasSubscribers ? 1 : 0))
+            writer.write(entry.isWithdrawn ? Self.withdrawnFlag : entry.hasSubscribers ? Self.subscribersFlag : 0)
             writer.writeName(entry.stream.text)
         }
-    }
-
-    /// The whole report in pages of one datagram each; one empty page if there are no entries.
-    public static func pages(version: UInt64, of entries: [Entry]) -> [WitnessReport] {
-        var pages: [ArraySlice<Entry>] = []
-        var rest = entries[...]
-        repeat {
-            let page = rest.prefix(countInOnePage(rest))
-            pages.append(page)
-            rest = rest.dropFirst(page.count)
-        } while !rest.isEmpty
-        return pages.enumerated().map { number, page in
-            WitnessReport(
-                version: version, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count),
-                entries: Array(page))
-        }
-    }
-
-    private static func countInOnePage(_ entries: ArraySlice<Entry>) -> Int {
-        var length = ControlCodec.lengthMin + 13
-        var count = 0
-        for entry in entries {
-            length += 10 + entry.stream.text.utf8.count
-            guard length <= WireLimits.announceLengthMax, count < Int(UInt8.max) else { break }
-            count += 1
-        }
-        return count
     }
 }

@@ -81,7 +81,7 @@ struct AnnouncerTests {
                 stream: try #require(StreamName("live/n\(name)")), portset: PortsetID(1),
                 incarnation: Incarnation(high: 1, low: UInt64(name)))
         }
-        return Announce(version: version, page: number, pages: pages, entries: entries)
+        return Announce(PageHeader(version: version, page: number, pages: pages), entries: entries)
     }
 
     @Test("A list with missing pages is dropped, and a list that does not fit leaves the previous one unchanged")
@@ -89,7 +89,7 @@ struct AnnouncerTests {
         let source = NodeID(name: "ep")
         var list = AnnouncementList()
         let whole = try page(0, of: 1, names: 0..<3)
-        #expect(did(&list) { $0.take(whole, source: source, room: 5, at: instant(0)) } == .changed)
+        #expect(did(&list) { $0.take(whole, source: source, room: 5, at: instant(0)) } == .replaced)
         let first = try page(0, of: 2, version: 2, names: 0..<2)
         #expect(did(&list) { $0.take(first, source: source, room: 2, at: instant(0)) } == .incomplete)
         #expect(list.held == 5)

@@ -230,7 +230,7 @@ struct ElectionTests {
             run.bench.loses = { loses($0) || $0.from == dead }
         }
         for version in 1...20 as ClosedRange<UInt64> {
-            peer.send(.announce(Announce(version: version, page: 0, pages: 1, entries: [entry])))
+            peer.send(.announce(Announce(PageHeader(version: version), entries: [entry])))
             peer.send(.heartbeat(Heartbeat(version: version, digest: 1, timestamp: 1)))
             run.run(for: .milliseconds(200))
         }
@@ -249,7 +249,7 @@ struct ElectionTests {
             for entrypoint in run.entrypoints {
                 let link = try #require(entrypoint.core.links.parents.all.first { $0.peerName == "set-0" })
                 let lie = WitnessReport(
-                    version: link.witness.version + 1, page: 0, pages: 1,
+                    PageHeader(version: link.witness.version + 1),
                     entries: [.init(stream: run.stream, leader: leader, hasSubscribers: true)])
                 #expect(link.witness.take(lie, countMax: 100) == .changed)
             }
@@ -265,7 +265,7 @@ struct ElectionTests {
         run.provide(0)
         run.run(for: .seconds(1), sending: [0])
         let report = WitnessReport(
-            version: 9, page: 0, pages: 1, entries: [.init(stream: run.stream, leader: nil, hasSubscribers: true)])
+            PageHeader(version: 9), entries: [.init(stream: run.stream, leader: nil, hasSubscribers: true)])
         for (name, role, number) in [("ep-9", NodeRole.entrypoint, UInt32(66)), ("edge-9", .edge, 67)] {
             let peer = HostilePeer(name, role, at: Bench.endpoint(number), of: run.entrypoints[0], run.bench, seed: 1)
             let before = run.entrypoints[0].counters[.rejectedUnexpected]

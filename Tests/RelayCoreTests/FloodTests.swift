@@ -64,6 +64,30 @@ struct FloodTests {
         return (bench, entrypoint, parent)
     }
 
+    @Test("One more stream among 500 costs one small message, and so does one that ends")
+    func oneChange() throws {
+        let (bench, entrypoint, parent) = try announcing(streams: 500)
+        bench.run(for: .milliseconds(300))
+        parent.answer()
+        let stream = try #require(StreamName("live/more"))
+        bench.answers[.candidates(stream)] = .records(
+            LookUpAnswer(
+                hosts: [ResolvedHost(name: "ep", endpoint: Bench.endpoint(61), priority: 0, weight: 1)],
+                ttlSeconds: 20, portset: PortsetID(7)))
+        let heartbeat = 67
+        for isProvided in [true, false] {
+            bench.forgetSent()
+            if isProvided {
+                #expect(entrypoint.provide(stream, at: bench.now))
+            } else {
+                entrypoint.encoderLeft(stream, at: bench.now)
+            }
+            bench.run(for: .milliseconds(100))
+            let sizes = bench.sent.filter { $0.to == parent.endpoint }.map(\.bytes.count).filter { $0 != heartbeat }
+            #expect(sizes.count == 1 && sizes.allSatisfy { $0 < 120 }, "\(sizes)")
+        }
+    }
+
     @Test("A parent that pulls the announcements all the time gets them as often as an honest one")
     func pulls() throws {
         let (bench, entrypoint, parent) = try announcing(streams: 500)

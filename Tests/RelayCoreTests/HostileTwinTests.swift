@@ -64,7 +64,7 @@ private struct HotTree {
         announcer.send(
             .announce(
                 Announce(
-                    version: version, page: 0, pages: 1,
+                    PageHeader(version: version),
                     entries: [
                         Announce.Entry(
                             stream: tree.stream, portset: PortsetID(7), incarnation: incarnation, supply: .live)

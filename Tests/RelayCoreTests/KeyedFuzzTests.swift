@@ -261,7 +261,10 @@ struct HostileMessages {
                     stream: random.pick(Array(streams.dropFirst())), portset: PortsetID(short),
                     incarnation: incarnation)
             }
-            return .announce(Announce(version: number, page: short % pages, pages: pages, entries: entries))
+            let version = max(number, 1)
+            let header = PageHeader(
+                version: version, base: random.chance(0.5) ? 0 : number % version, page: short % pages, pages: pages)
+            return .announce(Announce(header, entries: entries))
         case 20: return .heartbeat(Heartbeat(version: number, digest: number, timestamp: number))
         case 21: return .announcePull(versionHeld: number)
         case 22: return .heartbeatReply(HeartbeatReply(echoedTimestamp: number, isVoting: random.chance(0.5)))

@@ -64,7 +64,7 @@ struct PowersTests {
         let entry = Announce.Entry(
             stream: try #require(StreamName("live/forged")), portset: PortsetID(7),
             incarnation: Incarnation(high: 1, low: 1))
-        peer.send(.announce(Announce(version: 1, page: 0, pages: 1, entries: [entry])))
+        peer.send(.announce(Announce(PageHeader(version: 1), entries: [entry])))
         peer.send(.heartbeat(Heartbeat(version: 1, digest: 1, timestamp: 1)))
         tree.bench.run(for: .milliseconds(50))
         let link = try #require(set.childLink(at: peer.endpoint))
@@ -83,7 +83,7 @@ struct PowersTests {
         try #require(peer.open())
         let entry = Announce.Entry(
             stream: tree.stream, portset: PortsetID(7), incarnation: Incarnation(high: 9, low: 9))
-        peer.send(.announce(Announce(version: 1, page: 0, pages: 1, entries: [entry])))
+        peer.send(.announce(Announce(PageHeader(version: 1), entries: [entry])))
         for _ in 0..<20 {
             tree.stream(for: .milliseconds(100))
             peer.renew()

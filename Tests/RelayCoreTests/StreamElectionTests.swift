@@ -5,8 +5,11 @@ import Testing
 
 @Suite("Election of a stream's entrypoint by one witness")
 struct StreamElectionTests {
-    private let rules = ElectionRules()
-    private let grace = TimeSpan.milliseconds(750)
+    private let rules: ElectionRules = {
+        var rules = ElectionRules()
+        rules.startGrace = .milliseconds(750)
+        return rules
+    }()
     private let start = MonotonicInstant.zero + .seconds(100)
     private let first = NodeID(1)
     private let second = NodeID(2)
@@ -20,14 +23,14 @@ struct StreamElectionTests {
         _ election: inout StreamElection, _ candidates: [StreamElection.Candidate], pinned: NodeID? = nil,
         after span: TimeSpan
     ) -> Bool {
-        election.evaluate(candidates, pinned: pinned, startGrace: grace, rules, at: start + span)
+        election.evaluate(candidates, pinned: pinned, rules, at: start + span)
     }
 
     private func led(by live: NodeID...) -> StreamElection {
         var election = StreamElection(at: start)
         _ = election.evaluate(
             [first, second, third].map { StreamElection.Candidate(node: $0, isLive: live.contains($0)) }, pinned: nil,
-            startGrace: grace, rules, at: start + .seconds(1))
+            rules, at: start + .seconds(1))
         return election
     }
 
@@ -84,7 +87,7 @@ struct StreamElectionTests {
         #expect(!evaluate(&election, candidates(), after: .seconds(2)))
         #expect(!election.isOrphan(rules, at: start + .seconds(2)))
         #expect(election.isOrphan(rules, at: start + .seconds(3)))
-        #expect(election.nextEvaluation(startGrace: grace, rules, at: start + .seconds(2)) == start + .seconds(3))
+        #expect(election.nextEvaluation(rules, at: start + .seconds(2)) == start + .seconds(3))
     }
 
     @Test("A better candidate leads again after it has been live for ten seconds without a break")
@@ -94,7 +97,7 @@ struct StreamElectionTests {
         #expect(!evaluate(&election, candidates(second), after: .seconds(15)))
         #expect(!evaluate(&election, candidates(first, second), after: .seconds(16)))
         #expect(!evaluate(&election, candidates(first, second), after: .seconds(25)))
-        #expect(election.nextEvaluation(startGrace: grace, rules, at: start + .seconds(25)) == start + .seconds(26))
+        #expect(election.nextEvaluation(rules, at: start + .seconds(25)) == start + .seconds(26))
         #expect(evaluate(&election, candidates(first, second), after: .seconds(26)))
         #expect(election.leader == first)
         #expect(election.cause == .returned)

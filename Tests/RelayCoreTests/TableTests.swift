@@ -257,7 +257,7 @@ struct SmallStateTests {
                 incarnation: Incarnation(high: 1, low: UInt64(number)))
         }
         func page(_ number: UInt16, of pages: UInt16, version: UInt64, _ list: [Announce.Entry]) -> Announce {
-            Announce(version: version, page: number, pages: pages, entries: list)
+            Announce(PageHeader(version: version, page: number, pages: pages), entries: list)
         }
         var list = AnnouncementList()
         let whole = page(0, of: 1, version: 1, [entries[0]])
@@ -265,7 +265,7 @@ struct SmallStateTests {
         let second = page(1, of: 2, version: 2, [entries[2]])
         for (one, changes) in [(whole, true), (second, false), (first, false), (second, true)] {
             let outcome = did(&list) { $0.take(one, source: source, room: 100, at: instant(0)) }
-            #expect(outcome == (changes ? .changed : .incomplete))
+            #expect(outcome == (changes ? .replaced : .incomplete))
         }
         #expect(list.version == 2)
         #expect(list.count == 3)
@@ -274,7 +274,7 @@ struct SmallStateTests {
         }
         #expect(list.digest == digest)
         let empty = page(0, of: 1, version: 3, [])
-        #expect(did(&list) { $0.take(empty, source: source, room: 100, at: instant(0)) } == .changed)
+        #expect(did(&list) { $0.take(empty, source: source, room: 100, at: instant(0)) } == .replaced)
         #expect(list.count == 0)
         #expect(list.digest == 0)
     }

@@ -159,7 +159,13 @@ struct DocumentedVectors {
             .nak(
                 Nak(subscription: 7, tryNumber: 3, isLast: true, runs: [.init(first: SequenceNumber(40), count: 2)]))
         ),
-        ("Announce", .announce(Announce(version: 9, page: 0, pages: 1, entries: announced))),
+        ("Announce", .announce(Announce(PageHeader(version: 9), entries: announced))),
+        (
+            "Announce, changes",
+            .announce(
+                Announce(
+                    PageHeader(version: 10, base: 8), entries: [announced[0], .withdrawn(StreamName("live/sport")!)]))
+        ),
         (
             "Heartbeat",
             .heartbeat(
@@ -211,10 +217,20 @@ struct DocumentedVectors {
                 "WitnessReport",
                 .witnessReport(
                     WitnessReport(
-                        version: 4, page: 0, pages: 1,
+                        PageHeader(version: 4),
                         entries: [
                             .init(stream: stream, leader: source, hasSubscribers: true),
                             .init(stream: StreamName("live/sport")!, leader: nil, hasSubscribers: false),
+                        ]))
+            ),
+            (
+                "WitnessReport, changes",
+                .witnessReport(
+                    WitnessReport(
+                        PageHeader(version: 5, base: 3),
+                        entries: [
+                            .init(stream: stream, leader: nil, hasSubscribers: true),
+                            .withdrawn(StreamName("live/sport")!),
                         ]))
             ),
         ]

@@ -49,7 +49,10 @@ extension SeededGenerator {
         let entries = (0..<Int.random(in: 0...40, using: &self)).map { _ in
             WitnessReport.Entry(stream: streamName(), leader: leader(), hasSubscribers: Bool.random(using: &self))
         }
-        return WitnessReport.pages(version: word() | 1, of: entries).randomElement(using: &self)!
+        let base = Bool.random(using: &self) ? 0 : word() >> 1
+        let withdrawn = base > 0 ? [WitnessReport.Entry.withdrawn(streamName())] : []
+        return WitnessReport(
+            header(base: base), entries: WitnessReport.pages(version: 1, of: withdrawn + entries)[0].entries)
     }
 
     mutating func control() -> RelayMessage {
@@ -163,14 +166,25 @@ extension SeededGenerator {
     }
 
     private mutating func announce() -> Announce {
+        let base = Bool.random(using: &self) ? 0 : word() >> 1
         let entries = (0..<Int.random(in: 0...64, using: &self)).map { _ in
             let supply = StreamSupply.allCases.randomElement(using: &self) ?? .live
+            guard supply != .withdrawn else {
+                let stream = streamName()
+                return base > 0
+                    ? .withdrawn(stream)
+                    : Announce.Entry(stream: stream, portset: PortsetID(1), incarnation: .none, supply: .able)
+            }
             return Announce.Entry(
                 stream: streamName(), portset: PortsetID(UInt16(truncatingIfNeeded: word())),
                 incarnation: supply == .able ? .none : Incarnation(high: word() | 1, low: word()), supply: supply)
         }
-        let page = Array(entries.prefix(ControlCodec.entriesInOnePage(entries[...])))
+        return Announce(header(base: base), entries: Announce.pages(version: 1, of: entries)[0].entries)
+    }
+
+    private mutating func header(base: UInt64) -> PageHeader {
         let pages = UInt16.random(in: 1...UInt16.max, using: &self)
-        return Announce(version: word(), page: .random(in: 0..<pages, using: &self), pages: pages, entries: page)
+        return PageHeader(
+            version: base + 1 + word() >> 1, base: base, page: .random(in: 0..<pages, using: &self), pages: pages)
     }
 }

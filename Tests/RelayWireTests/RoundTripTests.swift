@@ -54,11 +54,14 @@ struct RoundTripTests {
                 Announce.Entry(
                     stream: random.streamName(), portset: PortsetID(1), incarnation: Incarnation(high: 1, low: 2))
             }
-            let count = ControlCodec.entriesInOnePage(entries[...])
-            let page = Announce(version: 1, page: 0, pages: 1, entries: Array(entries.prefix(count)))
-            let length = Bytes.encode(.announce(page)).count
-            #expect(length <= WireLimits.announceLengthMax)
-            #expect(length + 20 + entries[count].stream.text.utf8.count > WireLimits.announceLengthMax)
+            let pages = Announce.pages(version: 1, of: entries)
+            #expect(pages.flatMap(\.entries) == entries)
+            #expect(pages.map(\.header.page) == (0..<UInt16(pages.count)).map { $0 })
+            for (page, next) in zip(pages, pages.dropFirst()) {
+                let length = Bytes.encode(.announce(page)).count
+                #expect(length <= WireLimits.announceLengthMax)
+                #expect(length + 20 + next.entries[0].stream.text.utf8.count > WireLimits.announceLengthMax)
+            }
         }
     }
 

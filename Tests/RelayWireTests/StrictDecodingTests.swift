@@ -177,13 +177,19 @@ struct StrictDecodingTests {
     func witnessReport() throws {
         let stream = try #require(StreamName("live/news"))
         let report = WitnessReport(
-            version: 1, page: 0, pages: 1, entries: [.init(stream: stream, leader: nil, hasSubscribers: false)])
+            PageHeader(version: 1), entries: [.init(stream: stream, leader: nil, hasSubscribers: false)])
         let bytes = Bytes.encode(.witnessReport(report))
         #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 26, 0)) }
-        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 28, 1)) }
-        #expect(throws: WireError.self) { try Bytes.control(with(bytes, 40, 2)) }
-        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 31, 2)) }
-        #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 31, 0)) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 34, 1)) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 36, 1)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 48, 2)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 39, 2)) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 39, 0)) }
+        // A stream that is withdrawn has neither leader nor subscribers.
+        let changes = Bytes.encode(
+            .witnessReport(WitnessReport(PageHeader(version: 2, base: 1), entries: [.withdrawn(stream)])))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 47, 1)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 48, 3)) }
     }
 
     @Test("Announce: an incarnation without data, or data without an incarnation")
@@ -191,10 +197,16 @@ struct StrictDecodingTests {
         let stream = try #require(StreamName("live/news"))
         let entry = Announce.Entry(
             stream: stream, portset: PortsetID(1), incarnation: Incarnation(high: 0, low: 1), supply: .live)
-        let bytes = Bytes.encode(.announce(Announce(version: 1, page: 0, pages: 1, entries: [entry])))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 50, 0)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 50, 3)) }
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 49, 0)) }
+        let bytes = Bytes.encode(.announce(Announce(PageHeader(version: 1), entries: [entry])))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 58, 0)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 58, 3)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 58, 4)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 57, 0)) }
+        // A stream that is withdrawn has no portset, and is not in a whole list.
+        let changes = Bytes.encode(
+            .announce(Announce(PageHeader(version: 2, base: 1), entries: [.withdrawn(stream)])))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 41, 1)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 34, 0)) }
     }
 
     private static let most = WireLimits.sequenceMax
@@ -246,10 +258,15 @@ struct StrictDecodingTests {
         #expect(read.start == .resume(IncarnationTag(1), SequenceNumber(Self.most)))
     }
 
-    @Test("Announce: a page that is not below the number of pages")
+    @Test("Announce: a page that is not below the number of pages, a base that is not below the version")
     func announce() {
-        for (page, pages) in [(UInt16(0), UInt16(0)), (1, 1), (.max, .max)] {
-            let announce = Announce(version: 1, page: page, pages: pages, entries: [])
+        let headers = [
+            PageHeader(version: 1, page: 0, pages: 0), PageHeader(version: 1, page: 1, pages: 1),
+            PageHeader(version: 1, page: .max, pages: .max), PageHeader(version: 0), PageHeader(version: 7, base: 7),
+            PageHeader(version: 7, base: .max),
+        ]
+        for header in headers {
+            let announce = Announce(header, entries: [])
             #expect(throws: WireError.outOfRange) { try Bytes.control(Bytes.encode(.announce(announce))) }
         }
     }

@@ -111,11 +111,11 @@ def subscribe(start_kind, tag, sequence, rate, path):
             + b"".join(struct.pack(">Q", node) for node in path) + name(STREAM))
 
 
-ABLE, LIVE, LAPSED = 0, 1, 2
+ABLE, LIVE, LAPSED, WITHDRAWN = 0, 1, 2, 3
 
 
 def announced(stream, portset, supply):
-    incarnation = bytes(16) if supply == ABLE else INCARNATION
+    incarnation = bytes(16) if supply in (ABLE, WITHDRAWN) else INCARNATION
     return struct.pack(">H", portset) + incarnation + bytes([supply]) + name(stream)
 
 
@@ -139,8 +139,10 @@ def from_child():
         ">QHQQQIII", 0x5152535455565758, 1, mix(SUBSCRIPTION), 1_000_001, 999_001, 250, 1000, 3)
     yield "Nak", 7, struct.pack(">IBBQBQB", SUBSCRIPTION, 1, 2, 40, 1, 44, 63)
     yield "Nak, last try", 7, struct.pack(">IBBQB", SUBSCRIPTION, 0x80 | 3, 1, 40, 2)
-    yield "Announce", 8, (struct.pack(">QHHB", 9, 0, 1, 2) + announced(STREAM, PORTSET, LIVE)
+    yield "Announce", 8, (struct.pack(">QQHHB", 9, 0, 0, 1, 2) + announced(STREAM, PORTSET, LIVE)
                           + announced(OTHER_STREAM, OTHER_PORTSET, ABLE))
+    yield "Announce, changes", 8, (struct.pack(">QQHHB", 10, 8, 0, 1, 2) + announced(STREAM, PORTSET, LIVE)
+                                   + announced(OTHER_STREAM, 0, WITHDRAWN))
     yield "Heartbeat", 9, struct.pack(">QQQQ", 9, digest, 3_000_003, 4)
     yield "SizeReport", 14, struct.pack(">H", 175)
     yield "PayloadLimit", 15, struct.pack(">IH", SUBSCRIPTION, 1128)
@@ -164,8 +166,11 @@ def from_parent(wrapped):
         struct.pack(">QQIIQQQQB", 0x3132333435363738, 60_000, 3, 2, 10_000_000_000, 1_000_000, 900, 9, 1)
         + source + name(STREAM))
     yield "WitnessReport", 18, (
-        struct.pack(">QHHB", 4, 0, 1, 2) + source + bytes([1]) + name(STREAM)
+        struct.pack(">QQHHB", 4, 0, 0, 1, 2) + source + bytes([1]) + name(STREAM)
         + struct.pack(">QB", 0, 0) + name(OTHER_STREAM))
+    yield "WitnessReport, changes", 18, (
+        struct.pack(">QQHHB", 5, 3, 0, 1, 2) + struct.pack(">QB", 0, 1) + name(STREAM)
+        + struct.pack(">QB", 0, 2) + name(OTHER_STREAM))
 
 
 def vectors():

@@ -101,6 +101,11 @@ struct ElectionTests {
         (traffic.streams, traffic.seconds) = (200, 5)
         let report = traffic.run()
         #expect(report.percent < ElectionTraffic.percentMax, "\(report)")
+        // One encoder of a hundred fails each second.
+        traffic.failuresPerHour = 36
+        let changing = traffic.run()
+        #expect(changing.changes >= 10)
+        #expect(changing.percent < ElectionTraffic.percentMax, "\(changing)")
         #expect(report.bytesPerSecond > 10_000)
     }
 

@@ -56,13 +56,13 @@ final class ElectionNetwork: NetworkScenario {
     var random: SeededGenerator
     private(set) var hosts: [Host] = []
     private(set) var encoders: [SimulatedEncoder] = []
+    private var links: SimulatedLinks
     /// One for each ordered pair of hosts.
-    private var links: [LinkImpairment] = []
-    private var cuts: [Bool] = []
+    private var cuts: [Bool]
     private var isCalm = false
     private var sessions: UInt64 = 0
     private var loggedPaths: [Int: String] = [:]
-    private(set) var digest: UInt64
+    private(set) var digest: RunDigest
     private(set) var datagrams: UInt64 = 0
 
     /// Receives every action of a node other than a look-up.
@@ -75,13 +75,15 @@ final class ElectionNetwork: NetworkScenario {
 
     init(_ options: Options) {
         self.options = options
-        digest = FixedHash.mix(options.seed)
+        digest = RunDigest(seed: options.seed)
         random = SeededGenerator(seed: FixedHash.combine(options.seed, 0xe1ec_7104))
         topology = ElectionTopology(&random, setsCount: options.setsCount)
         zone = topology.zone
+        links = SimulatedLinks(hosts: topology.hosts.count, delayMax: .milliseconds(20), &random)
+        links.impair(options.impairment, &random)
+        cuts = Array(repeating: false, count: topology.hosts.count * topology.hosts.count)
         network.scenario = self
         network.names = zone.names
-        setUpLinks()
         for stream in zone.streams {
             encoders.append(SimulatedEncoder(isPull: stream.policy.isPull, entrypoints: topology.entrypoints.count))
         }
@@ -116,24 +118,6 @@ final class ElectionNetwork: NetworkScenario {
     }
 
     func violate(_ text: @autoclosure () -> String) { invariants.violate(text(), at: now) }
-
-    private func setUpLinks() {
-        let count = topology.hosts.count
-        cuts = Array(repeating: false, count: count * count)
-        var delays = [TimeSpan](repeating: .zero, count: count * count)
-        for a in 0..<count {
-            for b in a..<count {
-                let delay = TimeSpan.microseconds(500) + random.time(upTo: .milliseconds(20))
-                delays[a * count + b] = delay
-                delays[b * count + a] = delay
-            }
-        }
-        for delay in delays {
-            var link = options.impairment
-            link.delay = delay
-            links.append(LinkImpairment(link, seed: random.next()))
-        }
-    }
 
     private func setUpNodes() {
         let names = zone.streams.map(\.name)
@@ -289,7 +273,7 @@ final class ElectionNetwork: NetworkScenario {
 
     private func apply(_ fault: ElectionFault) {
         log("\(fault)")
-        digest = FixedHash.combine(digest, UInt64(bitPattern: now.nanoseconds))
+        digest.add(1, UInt64(bitPattern: now.nanoseconds), 0)
         switch fault {
         case .crash(let host): crash(host)
         case .start(let host): start(host)
@@ -328,11 +312,7 @@ final class ElectionNetwork: NetworkScenario {
         isCalm = true
         zone.isDown = false
         cuts = cuts.map { _ in false }
-        for index in links.indices {
-            var calm = ImpairmentOptions()
-            calm.delay = links[index].options.delay
-            links[index] = LinkImpairment(calm, seed: random.next())
-        }
+        links.impair(ImpairmentOptions(), &random)
         for host in hosts.indices { start(host) }
         for stream in encoders.indices {
             for entrypoint in topology.entrypoints { set(.up, of: stream, at: entrypoint) }
@@ -379,9 +359,10 @@ final class ElectionNetwork: NetworkScenario {
     func transmit(_ datagram: OutgoingDatagram, from node: VirtualNode) {
         guard let target = network.node(at: datagram.destination) else { return }
         datagrams += 1
-        let link = node.index * hosts.count + target.index
-        guard !cuts[link] else { return }
-        guard case .departs(var at, let copyAt) = links[link].admit(bytes: datagram.length, at: now) else { return }
+        guard !isCut(from: node.index, to: target.index),
+            case .departs(var at, let copyAt) = links.admit(
+                bytes: datagram.length, from: node.index, to: target.index, at: now)
+        else { return }
         if !isCalm, options.delayedControl > 0, let first = datagram.header.first, first & 0xfe != 0x30,
             random.chance(options.delayedControl)
         {
@@ -391,10 +372,6 @@ final class ElectionNetwork: NetworkScenario {
     }
 
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {
-        var hash = KeyedHash(key: digest)
-        hash.add(UInt64(bitPattern: now.nanoseconds))
-        hash.add(UInt64(node.index) << 32 | UInt64(source.address.v4))
-        hash.add(bytes)
-        digest = hash.value
+        digest.add(bytes, from: source, to: node, at: now)
     }
 }

@@ -51,7 +51,7 @@ public struct ElectionReport: Sendable {
 
     init(_ network: ElectionNetwork) {
         datagrams = network.datagrams
-        digest = network.digest
+        digest = network.digest.value
         violationCount = network.invariants.violationCount
         violations = network.invariants.violations.map {
             "\(Double($0.at.nanoseconds / 1_000) / 1e6) s: \($0.text)"

@@ -4,13 +4,6 @@ import RelayCore
 /// The hosts of a simulated election: three candidate entrypoints, one entrypoint that the zone does not name, three to
 /// five set reflectors in two or three set regions, and two or three edges. The seed varies it.
 struct ElectionTopology {
-    struct Host {
-        var name: String
-        var role: NodeRole
-        var region: RegionID?
-        var endpoint: Endpoint
-    }
-
     /// The streams of a run, in the order of the zone.
     enum Kind: Int, CaseIterable {
         /// An encoder pushes to all candidates.
@@ -41,20 +34,21 @@ struct ElectionTopology {
     /// An entrypoint that provides and offers every stream although the zone does not name it.
     static let stranger = "ep-stray"
 
-    private(set) var hosts: [Host] = []
+    private var list = SimulatedHosts()
     private(set) var zone: SimulatedZone
 
-    var entrypoints: [Int] { indices(.entrypoint) }
-    var sets: [Int] { indices(.set) }
-    var edges: [Int] { indices(.edge) }
+    var hosts: [SimulatedHosts.Host] { list.all }
+    var entrypoints: [Int] { list.indices(.entrypoint) }
+    var sets: [Int] { list.indices(.set) }
+    var edges: [Int] { list.indices(.edge) }
 
     /// - Parameter setsCount: number of set reflectors; chosen by the seed if nil.
     init(_ random: inout SeededGenerator, setsCount: Int? = nil) {
         zone = SimulatedZone(
             ttlSeconds: UInt32(2 + random.next(below: 4)), hosts: [], setRegions: [], maps: [], streams: [])
-        for name in Self.candidates { add(name, .entrypoint, nil) }
+        for name in Self.candidates { list.add(name, .entrypoint, nil, to: &zone) }
         // The zone has its address, but names it for no stream.
-        add(Self.stranger, .entrypoint, nil)
+        list.add(Self.stranger, .entrypoint, nil, to: &zone)
         let regions = 2 + Int(random.next(below: 2))
         let count = setsCount ?? 3 + Int(random.next(below: 3))
         for number in 0..<regions { zone.setRegions.append((RegionID(UInt32(9_001 + number)), [])) }
@@ -62,12 +56,12 @@ struct ElectionTopology {
             let region = number % regions
             let name = "set-\(number + 1)"
             zone.setRegions[region].hosts.append(name)
-            add(name, .set, zone.setRegions[region].id)
+            list.add(name, .set, zone.setRegions[region].id, to: &zone)
         }
         let portset = PortsetID(4_096)
         for number in 0..<2 + Int(random.next(below: 2)) {
             let region = RegionID(UInt32(1_001 + number))
-            add("edge-\(number + 1)", .edge, region)
+            list.add("edge-\(number + 1)", .edge, region, to: &zone)
             var parents = zone.setRegions.map(\.id)
             parents.shuffle(using: &random)
             zone.maps.append(SimulatedZone.Map(region: region, portset: portset, parents: parents))
@@ -81,24 +75,12 @@ struct ElectionTopology {
         }
     }
 
-    func index(of name: String) -> Int? { hosts.firstIndex { $0.name == name } }
+    func index(of name: String) -> Int? { list.index(of: name) }
 
     /// The configuration of a host: as in production, but with little memory.
     func configuration(of host: Int) -> RelayConfiguration {
-        var configuration = RelayConfiguration(
-            name: hosts[host].name, role: hosts[host].role, region: hosts[host].region)
+        var configuration = list.configuration(of: host)
         configuration.packetsMax = 1_024
-        configuration.controlBytesMax = 1 << 16
-        configuration.lookUpsMax = 64
         return configuration
-    }
-
-    private func indices(_ role: NodeRole) -> [Int] { hosts.indices.filter { hosts[$0].role == role } }
-
-    private mutating func add(_ name: String, _ role: NodeRole, _ region: RegionID?) {
-        let endpoint = NodeAddress.endpoint(hosts.count)
-        hosts.append(Host(name: name, role: role, region: region, endpoint: endpoint))
-        zone.hosts.append(SimulatedZone.Host(name: name, endpoint: endpoint))
-        zone.parts[name] = NodeListing.Part(role: role, region: region)
     }
 }

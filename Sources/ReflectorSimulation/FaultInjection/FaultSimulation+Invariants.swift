@@ -141,7 +141,7 @@ extension FaultSimulation {
             network.advance(to: end)
             checkLiveness(isLast: true)
         }
-        var report = FaultReport(options: options, digest: digest, counts: counts)
+        var report = FaultReport(options: options, digest: digest.value, counts: counts)
         for edge in topology.edges {
             guard let receiver = hosts[edge].receiver else { continue }
             for (stream, receipt) in receiver.receipts.enumerated() {
@@ -153,13 +153,13 @@ extension FaultSimulation {
                 if receipt.delivered == 0, options.scenario != .demand {
                     violate("\(receiver.name) never got stream \(stream)")
                 }
-                mix(3, receipt.delivered, receipt.missing)
+                digest.add(3, receipt.delivered, receipt.missing)
             }
         }
         if let lossMax = options.scenario.lossMax, report.lossShare > lossMax {
             violate("\(report.missing) of \(report.delivered + report.missing) packets lost at the edges")
         }
-        report.digest = digest
+        report.digest = digest.value
         report.violationCount = invariants.violationCount
         report.violations = invariants.violations.map { "\(Double($0.at.nanoseconds / 1_000) / 1e6) s: \($0.text)" }
         return report

@@ -1,36 +1,9 @@
 import ReflectorModel
 import RelayCore
 
-/// The start of a run (links, nodes, viewers and the plan of faults), and what each fault does.
+/// The start of a run (nodes, viewers and the plan of faults), and what each fault does.
 extension FaultSimulation {
     private static var operatorKey: UInt64 { 0x5eed_0f_7e7 }
-
-    func setUpLinks() {
-        let count = topology.hosts.count
-        var delays = [TimeSpan](repeating: .zero, count: count * count)
-        for a in 0..<count {
-            for b in a..<count {
-                let delay = TimeSpan.microseconds(500) + random.time(upTo: .milliseconds(14))
-                delays[a * count + b] = delay
-                delays[b * count + a] = delay
-            }
-        }
-        let impairment = options.scenario.impairment(&random)
-        for delay in delays {
-            var link = impairment
-            link.delay = delay
-            links.append(LinkImpairment(link, seed: random.next()))
-        }
-    }
-
-    /// From now on the links only delay datagrams.
-    func calmLinks() {
-        for index in links.indices {
-            var calm = ImpairmentOptions()
-            calm.delay = links[index].options.delay
-            links[index] = LinkImpairment(calm, seed: random.next())
-        }
-    }
 
     func setUpNodes() {
         let names = topology.zone.streams.map(\.name)
@@ -125,11 +98,11 @@ extension FaultSimulation {
             hosts[edge].node.relay?.release(topology.zone.streams[stream].name, at: now)
             network.settle(hosts[edge].node)
         case .calm:
-            calmLinks()
+            links.impair(ImpairmentOptions(), &random)
             intruder = nil
             for host in hosts { start(host) }
         }
-        mix(2, UInt64(bitPattern: now.nanoseconds), UInt64(network.nodes.count { $0.isUp }))
+        digest.add(2, UInt64(bitPattern: now.nanoseconds), UInt64(network.nodes.count { $0.isUp }))
     }
 
     private func crash(_ host: Int) {

@@ -44,12 +44,11 @@ public final class FaultSimulation: NetworkScenario {
     var random: SeededGenerator
     /// In the order of the nodes.
     var hosts: [ObservedHost] = []
-    /// One for each ordered pair of hosts.
-    var links: [LinkImpairment] = []
+    var links: SimulatedLinks
     var intruder: Intruder?
     /// Number of names that insiders have made up.
     var insiderNames: UInt64 = 0
-    var digest: UInt64
+    var digest: RunDigest
     var encoders: [[Encoder]]
     /// Whether viewers want a stream, for each host and stream.
     var wanted: [[Bool]]
@@ -64,7 +63,7 @@ public final class FaultSimulation: NetworkScenario {
 
     public init(_ options: FaultOptions) {
         self.options = options
-        digest = FixedHash.mix(options.seed)
+        digest = RunDigest(seed: options.seed)
         random = SeededGenerator(
             seed: FixedHash.combine(options.seed, FixedHash.mix(UInt64(options.scenario.number))))
         let topology = Topology(&random, hasInsiders: options.scenario.hasInsiders)
@@ -75,9 +74,10 @@ public final class FaultSimulation: NetworkScenario {
         encoders = topology.zone.streams.map { _ in topology.hosts.map { _ in Encoder() } }
         wanted = topology.hosts.map { _ in topology.zone.streams.map { _ in false } }
         lastWanted = .zero
+        links = SimulatedLinks(hosts: topology.hosts.count, delayMax: .milliseconds(14), &random)
         network.scenario = self
         publishZone()
-        setUpLinks()
+        links.impair(options.scenario.impairment(&random), &random)
         setUpNodes()
         setUpEvents()
     }
@@ -197,7 +197,7 @@ public final class FaultSimulation: NetworkScenario {
         if let forged = intruder?.overhear(bytes, claimed: node.endpoint, to: target.index) {
             network.send(forged, from: node.endpoint, to: target, at: now)
         }
-        switch links[node.index * topology.hosts.count + target.index].admit(bytes: bytes.count, at: now) {
+        switch links.admit(bytes: bytes.count, from: node.index, to: target.index, at: now) {
         case .dropped: counts.dropped += 1
         case .departs(let at, let copyAt):
             network.send(bytes, from: node.endpoint, to: target, at: at, copyAt: copyAt)
@@ -205,11 +205,7 @@ public final class FaultSimulation: NetworkScenario {
     }
 
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {
-        var hash = KeyedHash(key: digest)
-        hash.add(UInt64(bitPattern: now.nanoseconds))
-        hash.add(UInt64(node.index) << 32 | UInt64(source.address.v4))
-        hash.add(bytes)
-        digest = hash.value
+        digest.add(bytes, from: source, to: node, at: now)
         guard node.isUp, !bytes.isEmpty else { return }
         let bytes = Array(bytes)
         hosts[node.index].ledger.noteArrival(bytes, from: source)
@@ -217,7 +213,7 @@ public final class FaultSimulation: NetworkScenario {
     }
 
     func willWake(_ node: VirtualNode) {
-        mix(1, UInt64(node.index), UInt64(bitPattern: now.nanoseconds))
+        digest.add(1, UInt64(node.index), UInt64(bitPattern: now.nanoseconds))
         if hosts[node.index].noteWake(at: now) { violate("\(node.name) wakes again and again at one instant") }
     }
 
@@ -235,11 +231,6 @@ public final class FaultSimulation: NetworkScenario {
                 UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 22, as: UInt64.self))
             )
         }
-    }
-
-    /// Adds an event to the digest.
-    func mix(_ kind: UInt64, _ a: UInt64, _ b: UInt64) {
-        digest = FixedHash.combine(digest ^ kind, a &* 31 &+ b)
     }
 }
 

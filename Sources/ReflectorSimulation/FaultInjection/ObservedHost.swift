@@ -3,7 +3,7 @@ import RelayCore
 
 /// What the invariant checks know of a host: what its node may send, how often it wakes, and what survives a restart.
 final class ObservedHost {
-    let host: Topology.Host
+    let host: SimulatedHosts.Host
     let node: VirtualNode
     /// The streaming server; only edges have one.
     let receiver: EdgeReceiver?
@@ -21,7 +21,7 @@ final class ObservedHost {
     private(set) var lastWake = MonotonicInstant.zero
     var leavingSince: [StreamName: MonotonicInstant] = [:]
 
-    init(_ host: Topology.Host, node: VirtualNode, receiver: EdgeReceiver?) {
+    init(_ host: SimulatedHosts.Host, node: VirtualNode, receiver: EdgeReceiver?) {
         self.host = host
         self.node = node
         self.receiver = receiver

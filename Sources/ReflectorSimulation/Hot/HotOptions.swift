@@ -51,6 +51,8 @@ public struct HotReport: Sendable, Equatable {
     /// Payloads that the encoder sent while they counted, and how many of those arrived.
     public var sent: UInt64 = 0
     public var delivered: UInt64 = 0
+    /// Payloads that arrived later than the play-out deadline (`HotFailures.deadline`) after the encoder sent them.
+    public var late: UInt64 = 0
     /// Payloads that came again, or after a later one.
     public var repeated: UInt64 = 0
     /// Payloads that no encoder sent, or that the second encoder sent (`HotFault.differ`).

@@ -29,6 +29,7 @@ final class HotReceiver: StreamSink {
         last = numbered.number
         guard sent >= countsFrom else { return }
         report.delivered += 1
+        if now - sent > HotFailures.deadline { report.late += 1 }
         report.delayMax = max(report.delayMax, now - sent)
         if let lastAt, lastAt >= countsFrom { report.gapMax = max(report.gapMax, now - lastAt) }
     }

@@ -25,6 +25,7 @@ struct Candidacy {
         return decisions.removeValue(forKey: stream)?.isPulling ?? false
     }
 
+    func isOffered(_ stream: StreamName) -> Bool { decisions[stream] != nil }
     func isPulling(_ stream: StreamName) -> Bool { decisions[stream]?.isPulling ?? false }
 
     // MARK: What witnesses say
@@ -51,19 +52,26 @@ struct Candidacy {
         link.witness.noteReply(isVoting: reply.isVoting, at: now)
     }
 
-    /// The witnesses' votes on a stream. A leader that the zone does not name as a candidate is no vote.
-    func votes(
-        on stream: StreamName, _ answer: LookUpAnswer, targets: Int, at now: MonotonicInstant,
-        _ core: borrowing NodeCore
-    ) -> PullDecision.Votes {
-        var votes = PullDecision.Votes(configured: targets)
-        let ranks = Self.ranks(answer)
+    /// The witnesses whose reports count as votes now, each once.
+    private func voters(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [ParentLink] {
         let silenceMax = core.configuration.heartbeatSilenceMax
-        var counted: [String] = []
-        for link in core.links.parents.all where link.isForAnnouncing && link.isAlive {
-            guard link.witness.isVoting(silenceMax, at: now), !counted.contains(link.peerName) else { continue }
-            counted.append(link.peerName)
-            votes.heard += 1
+        var names = Set<String>()
+        return core.links.parents.all.filter { link in
+            link.isForAnnouncing && link.isAlive && link.witness.isVoting(silenceMax, at: now)
+                && names.insert(link.peerName).inserted
+        }
+    }
+
+    /// The votes on a stream. A leader that the zone does not name as a candidate is no vote.
+    ///
+    /// - Parameters:
+    ///   - ranks: the candidates in the order of the zone.
+    ///   - targets: how many witnesses the zone names.
+    private func votes(
+        of voters: [ParentLink], on stream: StreamName, ranks: [NodeID], targets: Int
+    ) -> PullDecision.Votes {
+        var votes = PullDecision.Votes(configured: targets, heard: voters.count)
+        for link in voters {
             guard let entry = link.witness[stream] else { continue }
             if let leader = entry.leader {
                 if let place = ranks.firstIndex(of: leader) { votes.leaders.append(place + 1) }
@@ -88,13 +96,15 @@ struct Candidacy {
     mutating func decide(
         _ directory: borrowing ParentDirectory, targets: Int, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
+        let voters = voters(at: now, core)
         for stream in offers {
             // Without an answer of the zone nothing changes: what is pulled stays so.
             guard let answer = directory.answer(.candidates(stream), at: now), var decision = decisions[stream] else {
                 continue
             }
-            let rank = Self.ranks(answer).firstIndex(of: core.context.id).map { $0 + 1 }
-            let votes = votes(on: stream, answer, targets: targets, at: now, core)
+            let ranks = Self.ranks(answer)
+            let rank = ranks.firstIndex(of: core.context.id).map { $0 + 1 }
+            let votes = votes(of: voters, on: stream, ranks: ranks, targets: targets)
             let isLive =
                 core.streams[stream]?.origin?.supply(silenceMax: core.configuration.encoderSilenceMax, at: now) == .live
             if decision.decide(
@@ -114,7 +124,7 @@ struct Candidacy {
     ) -> Leadership {
         let ranks = Self.ranks(answer)
         let own = ranks.firstIndex(of: core.context.id).map { $0 + 1 }
-        let votes = votes(on: stream, answer, targets: targets, at: now, core)
+        let votes = votes(of: voters(at: now, core), on: stream, ranks: ranks, targets: targets)
         let named = ranks.indices.map { place in (rank: place + 1, count: votes.leaders.count { $0 == place + 1 }) }
         let leading = named.max { ($0.count, -$0.rank) < ($1.count, -$1.rank) }
         guard let leading, leading.count > votes.heard / 2 else {

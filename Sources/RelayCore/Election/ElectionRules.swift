@@ -15,7 +15,8 @@ public struct ElectionRules: Sendable, Hashable {
     public var startGrace: TimeSpan = .milliseconds(2_500)
     /// A candidate with a better rank leads again after its data have advanced for this long.
     public var failbackAfter: TimeSpan = .seconds(10)
-    /// The same for a candidate whose data went on, and which a witness only could not hear.
+    /// The same for a candidate whose data went on, and which a witness only could not hear. It doubles with each time
+    /// that the witness loses it again within `failbackAfter`, up to that.
     public var returnAfter: TimeSpan = .seconds(1)
     /// A stream that is announced but that nobody has led yet counts as orphaned after this long.
     public var startPatience: TimeSpan = .seconds(3)

@@ -27,8 +27,6 @@ struct StreamElection {
         var since: MonotonicInstant
         /// How long it must be live before it leads again.
         var patience: TimeSpan
-        /// It was live for longer than a failback takes before this witness lost it.
-        var wasSteady = false
     }
 
     /// Why the leader changed.
@@ -71,8 +69,7 @@ struct StreamElection {
 
     /// Looks at the candidates. True if another one leads now, or nobody does any more.
     mutating func evaluate(
-        _ candidates: [Candidate], pinned: NodeID?, startGrace: TimeSpan, _ rules: ElectionRules,
-        at now: MonotonicInstant
+        _ candidates: [Candidate], pinned: NodeID?, _ rules: ElectionRules, at now: MonotonicInstant
     ) -> Bool {
         note(candidates, rules, at: now)
         if let pinned, isLive(pinned) { return pinned == leader ? keep() : set(pinned, .pinned, at: now) }
@@ -83,7 +80,7 @@ struct StreamElection {
         let next = candidates.first(where: \.isLive)
         guard leader != nil else {
             // Right after the start, the announcements of the first candidate may still be on their way.
-            let isEarly = !isOrphaned && now - since < startGrace && next?.node != candidates.first?.node
+            let isEarly = !isOrphaned && now - since < rules.startGrace && next?.node != candidates.first?.node
             guard let next, !isEarly else { return false }
             return set(next.node, isOrphaned ? .lost : .first, at: now)
         }
@@ -96,10 +93,10 @@ struct StreamElection {
     }
 
     /// When the result may change although nobody sends anything; nil if it cannot.
-    func nextEvaluation(startGrace: TimeSpan, _ rules: ElectionRules, at now: MonotonicInstant) -> MonotonicInstant? {
+    func nextEvaluation(_ rules: ElectionRules, at now: MonotonicInstant) -> MonotonicInstant? {
         if let leader, !isLive(leader) { return now + rules.recheckInterval }
         if leader == nil {
-            let waits = [since + startGrace, since + rules.startPatience].filter { $0 > now }
+            let waits = [since + rules.startGrace, since + rules.startPatience].filter { $0 > now }
             return isOrphaned ? nil : waits.min()
         }
         let due = heard.filter { $0.isLive && $0.node != leader }.map { $0.since + $0.patience }.filter { $0 > now }
@@ -113,7 +110,7 @@ struct StreamElection {
 
     /// A candidate whose data were interrupted must be live for `failbackAfter` before it leads again. One whose data go
     /// on, and that this witness only could not hear, need not: otherwise witnesses that were cut off from different
-    /// candidates would name different leaders for all that time. A path that fails again and again gets no such favour.
+    /// candidates would name different leaders for all that time. If its path fails again soon, the time doubles.
     private mutating func note(_ candidates: [Candidate], _ rules: ElectionRules, at now: MonotonicInstant) {
         var next: [Liveness] = []
         for candidate in candidates where !candidate.isLapsed {
@@ -129,10 +126,10 @@ struct StreamElection {
                         patience: rules.failbackAfter))
             case (var old?, let isLive):
                 if old.isLive, !isLive {
-                    old.wasSteady = now - old.since >= rules.failbackAfter
+                    let isSteady = now - old.since >= rules.failbackAfter
+                    old.patience = min(isSteady ? rules.returnAfter : old.patience * 2, rules.failbackAfter)
                 } else if !old.isLive, isLive {
                     old.since = now
-                    old.patience = old.wasSteady ? min(rules.returnAfter, rules.failbackAfter) : rules.failbackAfter
                 }
                 old.isLive = isLive
                 next.append(old)

@@ -25,43 +25,59 @@ struct Witness {
     }
 
     private var elections: [StreamName: StreamElection] = [:]
-    /// The streams that are announced here, sorted.
-    private(set) var names: [StreamName] = []
+    /// The streams that are announced here.
+    private var known = SortedNames()
     private var seen: [Seen] = []
     /// Entrypoints that are heard again after a silence, until `takeReturned`.
     private var returned: [Endpoint] = []
-    /// The announced streams must be collected again.
+    /// The announced streams must be collected again, and all of them be evaluated.
     private var isListChanged = true
-    /// Something other than time has changed.
+    /// All streams must be evaluated.
     private var isChanged = true
-    /// The streams were evaluated since they were last published.
-    private var isPublishDue = false
-    /// Nobody leads some stream, so that its subscribers matter.
-    private var hasUnled = false
-    /// When time alone may change a result.
+    /// Streams of which something other than time has changed; a stream may be there more than once. Read by tests.
+    private(set) var changed: [StreamName] = []
+    /// Streams whose result may change by time alone, and when the first of them is due.
+    private var timed = SortedNames()
     private var dueAt: MonotonicInstant = .distantFuture
+    /// Streams that nobody leads: whether this node has subscribers of them matters.
+    private var unled = SortedNames()
+    /// Streams that were evaluated and not published since.
+    private var unpublished: [StreamName] = []
+    /// When a report is due that waits.
+    private var publishAt: MonotonicInstant = .distantFuture
     /// All entrypoints fell silent at once: this node has probably lost its network.
     private var isBlind = false
     /// Silence before this instant proves nothing, because this node heard nobody until then.
     private var judgeFrom: MonotonicInstant = .zero
     private var namesUsedAt: MonotonicInstant?
 
+    /// Maximum length of `changed`. If more has changed, all streams are evaluated.
+    private static let changedMax = 1_024
+
     // MARK: What has changed
 
     /// An entrypoint's list is new, or its link is gone.
     mutating func noteListChange() { isListChanged = true }
-    /// The zone has answered, or a subscriber has come or gone.
-    mutating func noteChange() { isChanged = true }
+
+    /// Announcements of these streams have changed, or the zone has answered.
+    mutating func noteChange(of names: [StreamName]) {
+        guard changed.count + names.count <= Self.changedMax else { return isListChanged = true }
+        changed += names
+    }
 
     /// True once every five seconds, when the candidate lists of the announced streams should be marked as used.
     mutating func takeNamesDue(at now: MonotonicInstant) -> Bool {
         if let namesUsedAt, now - namesUsedAt < .seconds(5) { return false }
         namesUsedAt = now
+        // Streams that nobody announces any more are forgotten some time.
+        if !unled.isEmpty { isListChanged = true }
         return true
     }
 
     // MARK: The view
 
+    /// The streams that are announced here, sorted.
+    var names: [StreamName] { known.all }
     subscript(_ stream: StreamName) -> StreamElection? { elections[stream] }
     func leader(of stream: StreamName) -> NodeID? { elections[stream]?.leader }
 
@@ -76,57 +92,85 @@ struct Witness {
         !isBlind && now >= judgeFrom && now >= core.clock.judgeSilenceFrom
     }
 
-    /// Looks at all streams if anything may have changed. Returns the changes, in the order of the names.
+    /// Looks at the streams of which something may have changed. Returns the changes, in the order of the names.
     mutating func evaluate(
         _ directory: borrowing ParentDirectory, _ parents: borrowing ParentHistory, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> [Change] {
         noteSleep(core)
         guard now >= core.clock.judgeSilenceFrom else { return [] }
-        let rules = core.configuration.election
         let before = seen
         look(parents, at: now, core)
         doubt(before, at: now, &core)
         guard !isBlind else { return [] }
         if seen != before { isChanged = true }
-        if isListChanged { collectNames(at: now, core) }
-        guard isChanged || now >= dueAt else { return [] }
-        (isChanged, isPublishDue, dueAt) = (false, true, .distantFuture)
         var changes: [Change] = []
-        for name in names {
-            guard var election = elections[name], let answer = directory.answer(.candidates(name), at: now) else {
-                continue
-            }
-            let candidates = candidates(for: name, answer, &core)
-            // Nothing is decided against an entrypoint before it has had time to be heard again.
-            if now < judgeFrom, let leader = election.leader,
-                !candidates.contains(where: { $0.node == leader && $0.isLive })
-            {
-                dueAt = min(dueAt, judgeFrom)
-                continue
-            }
-            let old = election.leader
-            let pinned = answer.pinned.map { NodeID(name: String($0)) }
-            if election.evaluate(candidates, pinned: pinned, startGrace: rules.startGrace, rules, at: now),
-                let cause = election.cause
-            {
-                changes.append(Change(stream: name, from: old, to: election.leader, cause: cause))
-                count(changes[changes.count - 1], &core)
-            }
-            if let due = election.nextEvaluation(startGrace: rules.startGrace, rules, at: now) {
-                dueAt = min(dueAt, due)
-            }
-            elections[name] = election
+        for name in takeDue(at: now, core) {
+            if let change = evaluate(name, directory, at: now, &core) { changes.append(change) }
+            unpublished.append(name)
         }
-        hasUnled = names.contains { elections[$0]?.leader == nil }
         return changes
+    }
+
+    /// The streams to evaluate now, sorted.
+    private mutating func takeDue(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
+        let new = changed.filter { elections[$0] == nil }
+        if known.count + new.count > core.configuration.announcementsMax { isListChanged = true }
+        if isListChanged { collectNames(at: now, core) }
+        defer { changed = [] }
+        for name in new where elections[name] == nil {
+            elections[name] = StreamElection(at: now)
+            known.insert(name)
+        }
+        let due = SortedNames(now >= dueAt ? changed + timed.all : changed)
+        if isChanged || due.count > Self.changedMax {
+            (isChanged, timed, unled) = (false, SortedNames(), SortedNames())
+            dueAt = .distantFuture
+            return known.all
+        }
+        if now >= dueAt { (timed, dueAt) = (SortedNames(), .distantFuture) }
+        return due.all
+    }
+
+    private mutating func evaluate(
+        _ name: StreamName, _ directory: borrowing ParentDirectory, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Change? {
+        guard var election = elections[name] else { return nil }
+        defer { unled.set(name, isMember: elections[name]?.leader == nil) }
+        guard let answer = directory.answer(.candidates(name), at: now) else {
+            timed.remove(name)
+            return nil
+        }
+        let candidates = candidates(for: name, answer, &core)
+        // Nothing is decided against an entrypoint before it has had time to be heard again.
+        if now < judgeFrom, let leader = election.leader,
+            !candidates.contains(where: { $0.node == leader && $0.isLive })
+        {
+            wait(for: name, until: judgeFrom)
+            return nil
+        }
+        let old = election.leader
+        let pinned = answer.pinned.map { NodeID(name: String($0)) }
+        let hasChanged = election.evaluate(candidates, pinned: pinned, core.configuration.election, at: now)
+        wait(for: name, until: election.nextEvaluation(core.configuration.election, at: now))
+        elections[name] = election
+        guard hasChanged, let cause = election.cause else { return nil }
+        let change = Change(stream: name, from: old, to: election.leader, cause: cause)
+        count(change, &core)
+        return change
+    }
+
+    /// Notes when the result for a stream may change by time alone; nil if it cannot.
+    private mutating func wait(for name: StreamName, until due: MonotonicInstant?) {
+        timed.set(name, isMember: due != nil)
+        if let due { dueAt = min(dueAt, due) }
     }
 
     /// When to evaluate next; nil if nobody announces anything.
     func nextTimeout(_ core: borrowing NodeCore, at now: MonotonicInstant) -> MonotonicInstant? {
-        guard !core.links.announcers.isEmpty || !names.isEmpty else { return nil }
+        guard !core.links.announcers.isEmpty || !known.isEmpty else { return nil }
         let rules = core.configuration.election
-        return max(min(now + rules.interval, dueAt), now + .milliseconds(1))
+        return max(min(now + rules.interval, dueAt, publishAt), now + .milliseconds(1))
     }
 
     // MARK: Evaluation
@@ -184,23 +228,24 @@ struct Witness {
         (isListChanged, isChanged) = (false, true)
         var all: [StreamName] = []
         for slot in core.links.announcers { all += core.links.children[slot]?.announcements?.names ?? [] }
-        all.sort()
+        let announced = SortedNames(all)
         var next: [StreamName: StreamElection] = [:]
-        var unique: [StreamName] = []
-        for name in all where unique.last != name {
-            unique.append(name)
+        for name in announced.all {
             next[name] = elections[name] ?? StreamElection(at: now)
         }
         // A stream that nobody announces any more is remembered while its leader may come back.
-        for name in names where next[name] == nil {
+        var remembered: [StreamName] = []
+        for name in known.all where next[name] == nil {
             guard let election = elections[name], election.leader != nil || now - election.changedAt < Self.memory,
-                unique.count < core.configuration.announcementsMax
-            else { continue }
+                next.count < core.configuration.announcementsMax
+            else {
+                unpublished.append(name)
+                continue
+            }
             next[name] = election
-            unique.append(name)
+            remembered.append(name)
         }
-        unique.sort()
-        names = unique
+        known = SortedNames(announced.all + remembered)
         elections = next
     }
 
@@ -243,29 +288,30 @@ struct Witness {
 
     // MARK: Publishing
 
-    /// Tells each entrypoint who leads the streams that it announces, if that has changed or has not arrived.
+    /// Tells each entrypoint who leads the streams that it announces, where that has changed or has not arrived.
     mutating func publish(at now: MonotonicInstant, _ core: inout NodeCore) {
-        let rules = core.configuration.election
-        let publishesAll = isPublishDue || hasUnled
-        isPublishDue = false
-        for entrypoint in seen where entrypoint.isHeard {
-            guard let link = core.links.children[entrypoint.slot], let list = link.announcements,
-                publishesAll || link.reporting.isMissed
-            else { continue }
-            var entries: [WitnessReport.Entry] = []
-            entries.reserveCapacity(list.names.count)
-            for name in list.names {
-                guard let election = elections[name], election.leader != nil || election.isOrphan(rules, at: now)
-                else { continue }
-                let hasSubscribers = election.leader == nil && core.streams[name]?.hasDemand == true
-                entries.append(
-                    WitnessReport.Entry(stream: name, leader: election.leader, hasSubscribers: hasSubscribers))
+        let due = SortedNames(unpublished + unled.all).all
+        (unpublished, publishAt) = ([], .distantFuture)
+        for entrypoint in seen {
+            guard let link = core.links.children[entrypoint.slot], let list = link.announcements else { continue }
+            for name in due {
+                link.reporting.set(list[name] == nil ? nil : entry(of: name, at: now, core), of: name)
             }
-            let (pages, isOwed) = link.reporting.due(entries, at: now)
+            guard entrypoint.isHeard else { continue }
+            let pages = link.reporting.takeDue(at: now)
             for page in pages { core.send(.witnessReport(page), on: link, at: now) }
             if !pages.isEmpty { core.context.count(.witnessReportsSent) }
-            if isOwed { dueAt = min(dueAt, now + .milliseconds(50)) }
+            if let due = link.reporting.due { publishAt = min(publishAt, due) }
         }
+    }
+
+    /// What to say about a stream; nil for nothing.
+    private func entry(
+        of name: StreamName, at now: MonotonicInstant, _ core: borrowing NodeCore
+    ) -> WitnessReport.Entry? {
+        guard let election = elections[name], election.leader != nil || election.isOrphan(core.configuration.election, at: now) else { return nil }
+        let hasSubscribers = election.leader == nil && core.streams[name]?.hasDemand == true
+        return WitnessReport.Entry(stream: name, leader: election.leader, hasSubscribers: hasSubscribers)
     }
 
     /// The leads to report to the name server of this link now: those that differ from the zone's first choice, in turn

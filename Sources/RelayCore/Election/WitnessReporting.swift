@@ -1,14 +1,15 @@
 import ReflectorModel
 import RelayWire
 
-/// What a witness has told one entrypoint, or one name server. It reports to an entrypoint again when its view changes, or when the entrypoint's heartbeat
-/// shows that the report did not arrive completely.
+/// What a witness has told one entrypoint, or one name server. It reports to an entrypoint what has changed, and again
+/// when the entrypoint's heartbeat shows that it did not arrive.
 struct WitnessReporting {
-    private(set) var version: UInt64 = 0
-    private var digest: UInt64 = 0
+    private var list = VersionedList<WitnessReport.Entry>()
+    /// The version that the entrypoint holds, by its last heartbeat; 0 for none.
+    private var held: UInt64 = 0
+    /// The last heartbeat named another version than the one sent.
+    private var isMissed = false
     private var sentAt = MonotonicInstant(nanoseconds: .min / 2)
-    /// The entrypoint's last heartbeat named another version.
-    private(set) var isMissed = false
 
     /// Towards a name server: the place of the next lead to report.
     private var leadCursor = 0
@@ -19,27 +20,31 @@ struct WitnessReporting {
     private static let repeatSpacing: TimeSpan = .milliseconds(200)
 
     /// The entrypoint says which version it holds.
-    mutating func noteHeld(_ version: UInt64) { isMissed = version != self.version }
+    mutating func noteHeld(_ version: UInt64) {
+        held = version
+        isMissed = version != list.version
+    }
 
-    /// The pages to send now; empty if none are due. `isOwed` is true if the report must be sent later.
-    mutating func due(_ entries: [WitnessReport.Entry], at now: MonotonicInstant) -> (
-        pages: [WitnessReport], isOwed: Bool
-    ) {
-        let digest = entries.reduce(UInt64(1)) { digest, entry in
-            let verdict = FixedHash.combine(entry.leader?.rawValue ?? 0, entry.hasSubscribers ? 1 : 0)
-            return FixedHash.combine(FixedHash.combine(digest, NodeID(name: entry.stream.text).rawValue), verdict)
-        }
-        let isOther = digest != self.digest
-        guard isOther || isMissed else { return ([], false) }
-        guard now - sentAt >= (isOther ? Self.spacing : Self.repeatSpacing) else { return ([], true) }
-        if isOther {
-            version += 1
-            self.digest = digest
-        }
+    /// What to say about a stream; nil for nothing.
+    mutating func set(_ entry: WitnessReport.Entry?, of stream: StreamName) { _ = list.set(entry, of: stream) }
+
+    /// The pages to send now: what has changed since the version that the entrypoint holds or, if that is not known, the
+    /// whole report. Empty if nothing is due.
+    mutating func takeDue(at now: MonotonicInstant) -> [WitnessReport] {
+        guard list.isChanged || isMissed else { return [] }
+        guard now - sentAt >= (list.isChanged ? Self.spacing : Self.repeatSpacing) else { return [] }
+        list.commit()
         sentAt = now
         isMissed = false
-        return (WitnessReport.pages(version: version, of: entries), false)
+        if let streams = list.streamsChanged(since: held) {
+            return WitnessReport.pages(
+                version: list.version, base: held, of: streams.map { list[$0] ?? .withdrawn($0) })
+        }
+        return WitnessReport.pages(version: list.version, of: list.streams.compactMap { list[$0] })
     }
+
+    /// When a change must be sent that waits; nil if none does.
+    var due: MonotonicInstant? { list.isChanged ? sentAt + Self.spacing : nil }
 
     /// The leads that fit into one report, beginning after those of the last report.
     mutating func takeTurn(of leads: [ProbeReport.Lead]) -> [ProbeReport.Lead] {

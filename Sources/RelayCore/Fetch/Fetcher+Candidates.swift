@@ -140,7 +140,7 @@ extension Fetcher {
                 isCandidate(link, of: stream, listed, &core)
             else { continue }
             switch item.supply {
-            case .able: continue
+            case .able, .withdrawn: continue
             // Its encoder is lost: it serves no longer than until another one has the stream.
             case .lapsed where stream.leader != nil && stream.leader != link.node: continue
             case .lapsed, .live: break
@@ -202,6 +202,19 @@ extension Fetcher {
     /// An entrypoint has begun to announce the stream: an earlier refusal by it no longer counts.
     func noteAnnounced(_ stream: StreamState, by link: ChildLink) {
         stream.candidates.forgetRefusal(by: link.endpoint)
+    }
+
+    /// Looks up the candidates of announced streams before anybody wants the streams. Then nobody has to wait for the
+    /// answer, and there is a last good answer to use if the name servers fall silent.
+    mutating func lookUpCandidates(
+        of page: Announce, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        for entry in page.entries where entry.supply != .withdrawn {
+            let name = ReflectorName.candidates(entry.stream)
+            guard directory[name] == nil else { continue }
+            guard link.mayBringUpName(core.configuration, at: now) else { return }
+            use(name, at: now, &core)
+        }
     }
 
     /// True if the zone omits a parent from its answer only because probes find it dead.

@@ -117,6 +117,8 @@ extension Fetcher {
             }
         }
         noteFailure(of: link.endpoint, at: now)
+        // A witness is tried again soon: it must hear this entrypoint.
+        if link.isForAnnouncing { core.clock.scheduleNode(now + .milliseconds(500)) }
         return link.streamSlots
     }
 

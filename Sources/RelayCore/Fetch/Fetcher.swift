@@ -48,7 +48,13 @@ struct Fetcher {
 
     /// A node at this address has opened a link to this one, so datagrams pass in both directions; or an entrypoint is
     /// heard again after a silence.
-    mutating func noteReachable(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.forgive(endpoint, at: now) }
+    mutating func noteReachable(_ endpoint: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore) {
+        parents.forgive(endpoint, at: now)
+        // A handshake with it that began while the path was cut would soon fail, and count against it.
+        guard let link = core.links.parent(at: endpoint), link.tryAgain(at: now) else { return }
+        core.clock.schedule(link, now)
+    }
+
     mutating func noteFailure(of endpoint: Endpoint, at now: MonotonicInstant) { parents.fail(endpoint, at: now) }
 
     mutating func noteAlive(_ endpoint: Endpoint, at now: MonotonicInstant) { parents.wellNow(endpoint, at: now) }

@@ -95,6 +95,8 @@ final class ParentLink {
     private var isHeartbeatAnswered = true
     /// What the parent, as a witness, has told this entrypoint.
     var witness = WitnessView()
+    /// The version of the list of announcements that was last sent. Set by `noteAnnounced`.
+    private(set) var versionAnnounced: UInt64 = 0
     /// When the parent's last request for the list of announcements was granted.
     private var lastPulled = MonotonicInstant(nanoseconds: .min / 2)
 
@@ -147,8 +149,21 @@ final class ParentLink {
     /// - Parameter interval: time until the second try. It doubles with each further try.
     func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
         if state == .greeting { greetedAt = now }
-        nextTry = now + TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
+        let wait = TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
+        nextTry = now + (isForAnnouncing ? min(wait, Self.announcingRetryMax) : wait)
         tries += 1
+    }
+
+    /// Maximum time between two tries to reach a witness: it must hear this entrypoint soon after a cut has healed.
+    private static let announcingRetryMax: TimeSpan = .milliseconds(400)
+
+    /// The host has reached this node: it can probably be reached now, so the handshake begins its tries again.
+    /// False if there is no handshake.
+    func tryAgain(at now: MonotonicInstant) -> Bool {
+        guard !isAlive, state != .dead else { return false }
+        tries = 0
+        nextTry = now
+        return true
     }
 
     func open(_ answer: OpenedLink, at now: MonotonicInstant) {
@@ -270,6 +285,9 @@ final class ParentLink {
     }
 
     func noteHeartbeatReply() { isHeartbeatAnswered = true }
+
+    /// The list of announcements was sent up to this version.
+    func noteAnnounced(_ version: UInt64) { versionAnnounced = version }
 
     /// True if the parent may have the list of announcements now. Records that the request was granted.
     func takePull(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {

@@ -38,8 +38,8 @@ extension RelayNode {
         case .subscriptionEnd(let subscription, let reason):
             onSubscriptionEnd(subscription, reason, on: link, at: now)
         case .linkHeartbeat(let heartbeat): onLinkHeartbeat(heartbeat, on: link, at: now)
-        case .announcePull:
-            origin?.onAnnouncePull(on: link, at: now, &core)
+        case .announcePull(let versionHeld):
+            origin?.onAnnouncePull(versionHeld, on: link, at: now, &core)
         case .heartbeatReply(let reply):
             link.noteHeartbeatReply()
             core.noteEcho(reply.echoedTimestamp, on: link, at: now)

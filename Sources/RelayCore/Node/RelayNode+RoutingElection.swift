@@ -29,7 +29,7 @@ extension RelayNode {
 
     private func watch(at now: MonotonicInstant) {
         let changes = witness?.evaluate(fetcher.directory, fetcher.parents, at: now, &core) ?? []
-        for endpoint in witness?.takeReturned() ?? [] { fetcher.noteReachable(endpoint, at: now) }
+        for endpoint in witness?.takeReturned() ?? [] { fetcher.noteReachable(endpoint, at: now, &core) }
         drainEvents(at: now)
         for change in changes {
             let leader = change.to.map { hostName(of: $0, in: change.stream) }
@@ -81,11 +81,11 @@ extension RelayNode {
     /// The zone has named a stream's candidates.
     func noteCandidates(of stream: StreamName, _ answer: LookUpAnswer, at now: MonotonicInstant) {
         if witness != nil {
-            witness?.noteChange()
+            witness?.noteChange(of: [stream])
             // Answers for thousands of streams may come one by one: they are evaluated together.
             core.clock.scheduleElection(now + .milliseconds(50))
         }
-        guard candidacy?.offers.contains(stream) == true else { return }
+        guard candidacy?.isOffered(stream) == true else { return }
         if let portset = answer.portset { origin?.learnPortset(portset, ofOffer: stream, at: now, &core) }
         core.clock.scheduleElection(now)
     }
@@ -108,7 +108,7 @@ extension RelayNode {
     /// - Returns: true if the witnesses have been asked only now: their reports are under way.
     public func expectPush(of name: StreamName, _ answer: LookUpAnswer, at now: MonotonicInstant) -> Bool {
         guard let portset = answer.portset, core.streams[name]?.origin == nil,
-            origin?.offers.contains(where: { $0.stream == name }) == false
+            origin?.isOffered(name) == false
         else { return false }
         origin?.offer(name)
         origin?.learnPortset(portset, ofOffer: name, at: now, &core)
@@ -117,7 +117,7 @@ extension RelayNode {
 
     /// No push of the stream is expected any more.
     public func withdrawPush(of name: StreamName, at now: MonotonicInstant) {
-        guard candidacy?.offers.contains(name) != true else { return }
+        guard candidacy?.isOffered(name) != true else { return }
         origin?.withdrawOffer(name, at: now, &core)
     }
 

@@ -186,7 +186,7 @@ extension RelayNode {
 
     func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
         fetcher.linkBecameAlive(link, at: now, &core)
-        if link.isForAnnouncing { origin?.sendList(on: link, at: now, &core) }
+        if link.isForAnnouncing { origin?.linkBecameAlive(link, at: now, &core) }
     }
 
     func sendRenew(on link: ParentLink, at now: MonotonicInstant) {

@@ -118,29 +118,23 @@ extension RelayNode {
     private func onAnnounce(_ page: Announce, on link: ChildLink, at now: MonotonicInstant) {
         let isNew = link.announcements == nil
         let outcome = announcements.onAnnounce(page, on: link, at: now, &core)
-        if isNew, link.announcements != nil { fetcher.noteReachable(link.endpoint, at: now) }
+        if isNew, link.announcements != nil { fetcher.noteReachable(link.endpoint, at: now, &core) }
+        let changed: [StreamState]
         switch outcome {
-        case nil, .full: return
-        case .incomplete, .changed: lookUpCandidates(of: page, on: link, at: now)
+        case nil, .full, .unusable: return
+        case .incomplete: changed = []
+        case .replaced:
+            noteAnnouncements(at: now)
+            changed = core.streams.all
+        case .changed(let names):
+            witness?.noteChange(of: names)
+            core.clock.scheduleElection(now)
+            changed = names.compactMap { core.streams[$0] }
         }
-        guard outcome == .changed else { return }
-        noteAnnouncements(at: now)
-        for stream in core.streams.all where stream.hasDemand {
-            if link.announcements?[stream.name] != nil {
-                fetcher.noteAnnounced(stream, by: link)
-                choosePaths(for: stream, at: now)
-            }
-        }
-    }
-
-    /// Looks up the candidates of announced streams before anybody wants the streams. Then nobody has to wait for the
-    /// answer, and there is a last good answer to use if the name servers fall silent.
-    private func lookUpCandidates(of page: Announce, on link: ChildLink, at now: MonotonicInstant) {
-        for entry in page.entries {
-            let name = ReflectorName.candidates(entry.stream)
-            guard fetcher.directory[name] == nil else { continue }
-            guard link.mayBringUpName(core.configuration, at: now) else { return }
-            fetcher.use(name, at: now, &core)
+        fetcher.lookUpCandidates(of: page, on: link, at: now, &core)
+        for stream in changed where stream.hasDemand && link.announcements?[stream.name] != nil {
+            fetcher.noteAnnounced(stream, by: link)
+            choosePaths(for: stream, at: now)
         }
     }
 
@@ -209,7 +203,7 @@ extension RelayNode {
         case nil, .goesOn: core.updateLimit(of: stream, at: now)
         case .mustAnnounce:
             core.updateLimit(of: stream, at: now)
-            origin?.announceChange(at: now, &core)
+            origin?.announceChange(of: stream.name, at: now, &core)
         case .mustWithdraw: withdraw(stream, at: now)
         }
     }
@@ -246,7 +240,7 @@ extension RelayNode {
         for name in origin?.streamsToRenew(at: now, core) ?? [] {
             fetcher.use(.candidates(name), isCarrying: true, at: now, &core)
         }
-        origin?.sendOwedList(at: now, &core)
+        origin?.sendChanges(at: now, &core)
         for link in origin?.unlistedTargets(core) ?? [] {
             core.close(link, at: now)
         }

@@ -21,7 +21,7 @@ extension RelayNode {
         }
         return ElectionStatus(
             leader: leadership.leader, rank: rank, supply: "\(supply)",
-            isPulling: candidacy.offers.contains(name) ? candidacy.isPulling(name) : nil, witnesses: views)
+            isPulling: candidacy.isOffered(name) ? candidacy.isPulling(name) : nil, witnesses: views)
     }
 
     /// Streams that this entrypoint could provide but does not have now.

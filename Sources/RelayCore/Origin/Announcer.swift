@@ -1,13 +1,13 @@
 import ReflectorModel
 import RelayWire
 
-/// What an entrypoint sends to the set reflectors: the list of streams that it can provide, in pages, whenever it
-/// changes; and heartbeats with the version and digest of the list, by which a set reflector detects a missed change.
+/// What an entrypoint sends to the set reflectors: the list of streams that it can provide, and then whatever changes in
+/// it; and heartbeats with the version and digest of the list, by which a set reflector detects a missed change.
 struct Announcer {
     /// What to do about a changed list.
     enum Due: Equatable {
         case nothing
-        /// A list was sent recently: this one waits until the given instant. So a thousand streams that begin together
+        /// A change was sent recently: this one waits until the given instant. So a thousand streams that begin together
         /// are announced together.
         case later(MonotonicInstant)
         case now
@@ -15,13 +15,12 @@ struct Announcer {
 
     /// The set reflectors to announce to, as named in the zone. Set by `follow`.
     private(set) var targets: [HostAddresses] = []
-    /// Increases with every change of the list.
-    private var version: UInt64 = 1
-    /// The digest of this version of the list; nil until it is needed.
-    private var digest: UInt64?
+    private var list = VersionedList<Announce.Entry>()
+    /// The digest of this version of the list.
+    private var digest: UInt64 = 0
+    /// Streams that may have changed since the list was last updated; a stream may be there more than once.
+    private var touched: [StreamName] = []
     private var lastSent: MonotonicInstant = .zero
-    /// The list has changed since it was last sent.
-    private var isOwed = false
     /// When the names that the streams need were last marked as used.
     private var namesUsedAt: MonotonicInstant?
 
@@ -37,19 +36,46 @@ struct Announcer {
             && !targets.contains { $0.host.endpoint == endpoint || $0.others.contains(endpoint) }
     }
 
-    mutating func noteChange() {
-        version += 1
-        digest = nil
-        isOwed = true
+    // MARK: The list
+
+    /// The version that is announced.
+    var version: UInt64 { list.version }
+
+    mutating func noteChange(of stream: StreamName) { touched.append(stream) }
+
+    /// Brings the list up to date.
+    ///
+    /// - Parameter entry: what the node has of a stream now; nil if it is not to be announced.
+    mutating func update(source: NodeID, _ entry: (StreamName) -> Announce.Entry?) {
+        for stream in touched {
+            let (old, new) = (list[stream], entry(stream))
+            guard list.set(new, of: stream) else { continue }
+            if let old { digest = digest &- AnnouncementList.digest(of: old, source: source) }
+            if let new { digest = digest &+ AnnouncementList.digest(of: new, source: source) }
+        }
+        touched = []
+        list.commit()
     }
 
-    /// Whether to send the list now. After `.now` it is no longer owed.
-    mutating func takeDue(at now: MonotonicInstant) -> Due {
-        guard isOwed else { return .nothing }
+    /// What a set reflector needs that holds this version of the list: the changes or, if these are not known, the whole
+    /// list.
+    ///
+    /// - Parameter held: 0 for none.
+    func pages(since held: UInt64) -> [Announce] {
+        if let streams = list.streamsChanged(since: held) {
+            guard !streams.isEmpty else { return [] }
+            return Announce.pages(version: list.version, base: held, of: streams.map { list[$0] ?? .withdrawn($0) })
+        }
+        return Announce.pages(version: list.version, of: list.streams.compactMap { list[$0] })
+    }
+
+    // MARK: When to send
+
+    /// Whether to send changes now.
+    func due(at now: MonotonicInstant) -> Due {
+        guard !touched.isEmpty else { return .nothing }
         let due = lastSent + Self.spacing
-        guard now >= due || lastSent == .zero else { return .later(due) }
-        isOwed = false
-        return .now
+        return now >= due || lastSent == .zero ? .now : .later(due)
     }
 
     mutating func noteSent(at now: MonotonicInstant) { lastSent = now }
@@ -62,32 +88,7 @@ struct Announcer {
         return true
     }
 
-    /// The whole list, in pages of one datagram each; one empty page if the list is empty.
-    func pages(of entries: [Announce.Entry]) -> [Announce] {
-        var pages: [ArraySlice<Announce.Entry>] = []
-        var rest = entries[...]
-        repeat {
-            let count = ControlCodec.entriesInOnePage(rest)
-            pages.append(rest.prefix(count))
-            rest = rest.dropFirst(count)
-        } while !rest.isEmpty
-        return pages.enumerated().map { number, page in
-            Announce(
-                version: version, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count),
-                entries: Array(page))
-        }
-    }
-
-    /// - Parameter entries: returns the list; called only if the list has changed since its digest was last needed.
-    mutating func heartbeat(source: NodeID, entries: () -> [Announce.Entry], at now: MonotonicInstant)
-        -> Heartbeat
-    {
-        let digest =
-            digest
-            ?? entries().reduce(UInt64(0)) {
-                $0 &+ AnnouncementList.digest(of: $1, source: source)
-            }
-        self.digest = digest
-        return Heartbeat(version: version, digest: digest, timestamp: TimestampEcho.stamp(now))
+    func heartbeat(at now: MonotonicInstant) -> Heartbeat {
+        Heartbeat(version: list.version, digest: digest, timestamp: TimestampEcho.stamp(now))
     }
 }

@@ -158,6 +158,6 @@ extension Origin {
     mutating func withdraw(_ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         endIncarnation(of: stream, &core)
         core.streams.remove(stream)
-        announceChange(at: now, &core)
+        announceChange(of: stream.name, at: now, &core)
     }
 }

@@ -5,10 +5,15 @@ import RelayWire
 /// them to the set reflectors that the zone names.
 struct Origin {
     private var announcer = Announcer()
-    /// Streams that the node could pull, sorted, and their portsets once the zone has named them.
-    private(set) var offers: [(stream: StreamName, portset: PortsetID?)] = []
+    /// Streams that the node could pull.
+    private var offers: [StreamName: Offer] = [:]
     /// The node is about to stop, and announces its streams as lapsed, so that others lead them.
     private var isLeaving = false
+
+    /// A stream that the node could pull. It is announced once the zone has named its portset.
+    private struct Offer {
+        var portset: PortsetID?
+    }
 
     // MARK: Set reflectors
 
@@ -30,90 +35,97 @@ struct Origin {
 
     // MARK: The list of streams
 
-    /// The list of streams has changed: sends it at once, or shortly after if a list was sent recently.
-    mutating func announceChange(at now: MonotonicInstant, _ core: inout NodeCore) {
-        announcer.noteChange()
-        sendOwedList(at: now, &core)
+    /// What the node has of a stream has changed: announces it at once, or shortly after if a change was sent recently.
+    mutating func announceChange(of stream: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
+        announcer.noteChange(of: stream)
+        sendChanges(at: now, &core)
     }
 
-    /// Sends the list if it has changed since it was last sent.
-    mutating func sendOwedList(at now: MonotonicInstant, _ core: inout NodeCore) {
-        switch announcer.takeDue(at: now) {
+    /// Sends what has changed since the list was last sent.
+    mutating func sendChanges(at now: MonotonicInstant, _ core: inout NodeCore) {
+        switch announcer.due(at: now) {
         case .nothing: return
         case .later(let due): core.clock.scheduleNode(due)
         case .now:
-            for link in core.links.parents.all where link.isForAnnouncing && link.isAlive {
+            updateList(core)
+            for link in core.links.parents.all
+            where link.isForAnnouncing && link.isAlive && link.versionAnnounced != announcer.version {
                 announcer.noteSent(at: now)
-                sendList(on: link, at: now, &core)
+                sendList(on: link, since: link.versionAnnounced, at: now, &core)
             }
         }
     }
 
-    /// Sends the whole list, in pages.
-    func sendList(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
-        for page in announcer.pages(of: entries(core.streams)) {
-            core.send(.announce(page), on: link, at: now)
-        }
+    /// A set reflector can be reached: sends the whole list.
+    mutating func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        updateList(core)
+        sendList(on: link, since: 0, at: now, &core)
     }
 
-    /// A set reflector requests the list.
-    func onAnnouncePull(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+    /// A set reflector requests what it lacks of the list.
+    mutating func onAnnouncePull(
+        _ versionHeld: UInt64, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
         // The list is long and the request short, so the node limits how often it answers. An honest set reflector
         // requests the list at most once per heartbeat.
         guard link.takePull(spacing: core.configuration.heartbeatInterval / 2, at: now) else { return }
-        sendList(on: link, at: now, &core)
+        updateList(core)
+        sendList(on: link, since: versionHeld, at: now, &core)
     }
 
     /// Sends a heartbeat with the version and digest of the list, if it is due.
-    mutating func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+    func sendHeartbeat(on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard link.takeHeartbeat(interval: core.configuration.heartbeatInterval, at: now) else { return }
-        let list = entries
-        var heartbeat = announcer.heartbeat(source: core.context.id, entries: { list(core.streams) }, at: now)
+        var heartbeat = announcer.heartbeat(at: now)
         heartbeat.reportHeld = link.witness.version
         core.send(.heartbeat(heartbeat), on: link, at: now)
     }
 
-    private func entries(_ streams: borrowing StreamTable) -> [Announce.Entry] {
-        var entries: [Announce.Entry] = streams.all.compactMap { stream in
-            guard let source = stream.origin, let portset = stream.portset, let incarnation = stream.incarnation else {
-                return nil
+    private func sendList(on link: ParentLink, since held: UInt64, at now: MonotonicInstant, _ core: inout NodeCore) {
+        for page in announcer.pages(since: held) { core.send(.announce(page), on: link, at: now) }
+        link.noteAnnounced(announcer.version)
+    }
+
+    private mutating func updateList(_ core: borrowing NodeCore) {
+        announcer.update(source: core.context.id) { [isLeaving, offers] name in
+            if let stream = core.streams[name], let source = stream.origin {
+                guard let portset = stream.portset, let incarnation = stream.incarnation else { return nil }
+                return Announce.Entry(
+                    stream: name, portset: portset, incarnation: incarnation.incarnation,
+                    supply: isLeaving ? .lapsed : source.announced)
             }
-            return Announce.Entry(
-                stream: stream.name, portset: portset, incarnation: incarnation.incarnation,
-                supply: isLeaving ? .lapsed : source.announced)
+            guard !isLeaving, let portset = offers[name]?.portset else { return nil }
+            return Announce.Entry(stream: name, portset: portset, incarnation: .none, supply: .able)
         }
-        for (stream, portset) in offers where streams[stream]?.origin == nil {
-            guard let portset, !isLeaving else { continue }
-            entries.append(Announce.Entry(stream: stream, portset: portset, incarnation: .none, supply: .able))
-        }
-        return entries
     }
 
     /// The node is about to stop: others should lead its streams.
     mutating func leave(at now: MonotonicInstant, _ core: inout NodeCore) {
         guard !isLeaving else { return }
         isLeaving = true
-        announceChange(at: now, &core)
+        for stream in core.streams.all where stream.origin != nil { announcer.noteChange(of: stream.name) }
+        for stream in offers.keys.sorted() { announcer.noteChange(of: stream) }
+        sendChanges(at: now, &core)
     }
 
     // MARK: Offers
 
-    mutating func offer(_ stream: StreamName) { offers.append((stream, nil)) }
+    func isOffered(_ stream: StreamName) -> Bool { offers[stream] != nil }
+
+    mutating func offer(_ stream: StreamName) { if offers[stream] == nil { offers[stream] = Offer() } }
 
     mutating func withdrawOffer(_ stream: StreamName, at now: MonotonicInstant, _ core: inout NodeCore) {
-        offers.removeAll { $0.stream == stream }
-        announceChange(at: now, &core)
+        offers[stream] = nil
+        announceChange(of: stream, at: now, &core)
     }
 
     /// Announces an offered stream once its portset is known.
     mutating func learnPortset(
         _ portset: PortsetID, ofOffer stream: StreamName, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard let place = offers.firstIndex(where: { $0.stream == stream }), offers[place].portset != portset else {
-            return
-        }
-        offers[place].portset = portset
-        announceChange(at: now, &core)
+        guard let offer = offers[stream], offer.portset != portset else { return }
+        offers[stream]?.portset = portset
+        announceChange(of: stream, at: now, &core)
     }
 
     // MARK: Look-ups
@@ -122,7 +134,7 @@ struct Origin {
     /// (`ParentDirectory.idleMax`), and repeats look-ups that the shell lost. Empty most of the time.
     mutating func streamsToRenew(at now: MonotonicInstant, _ core: borrowing NodeCore) -> [StreamName] {
         guard announcer.takeNamesDue(at: now) else { return [] }
-        let offered = offers.map(\.stream).filter { core.streams[$0]?.origin == nil }
+        let offered = offers.keys.sorted().filter { core.streams[$0]?.origin == nil }
         return core.streams.all.filter { $0.origin != nil }.map(\.name) + offered
     }
 
@@ -130,8 +142,7 @@ struct Origin {
     mutating func learnPortset(
         _ portset: PortsetID, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
-        guard stream.portset != portset else { return }
         stream.learn(portset)
-        announceChange(at: now, &core)
+        announceChange(of: stream.name, at: now, &core)
     }
 }

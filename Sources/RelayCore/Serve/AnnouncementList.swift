@@ -10,6 +10,8 @@ struct AnnouncementList {
         var supply: StreamSupply
         /// The zone does not name the entrypoint as a candidate of this stream. This is counted once for each item.
         var isRefused = false
+
+        init(_ entry: Announce.Entry) { (portset, incarnation, supply) = (entry.portset, entry.incarnation, entry.supply) }
     }
 
     /// What happened to a page.
@@ -17,7 +19,11 @@ struct AnnouncementList {
         /// More pages must follow, or this was not the expected page.
         case incomplete
         /// The last missing page has arrived: the new list replaces the old one.
-        case changed
+        case replaced
+        /// The last missing page has arrived: these streams have changed.
+        case changed([StreamName])
+        /// The page tells what has changed since a version that is newer than the one held.
+        case unusable
         /// There is no room. All pages of this version are dropped.
         case full
     }
@@ -27,13 +33,11 @@ struct AnnouncementList {
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
-    /// The streams, sorted.
-    private(set) var names: [StreamName] = []
-    /// The streams of a new version of which not all pages have arrived yet.
-    private var incoming: [StreamName: Item] = [:]
-    private var incomingVersion: UInt64 = 0
+    /// The entries of a new version of which not all pages have arrived yet.
+    private var incoming: [Announce.Entry] = []
+    /// The last page of that version.
+    private var incomingHeader = PageHeader(version: 0)
     private var incomingPages = 0
-    private var incomingDigest: UInt64 = 0
     /// When the first page of that version arrived.
     private var incomingSince: MonotonicInstant = .zero
     /// The list is not requested before this, because the previous list did not fit or was dropped to make
@@ -50,6 +54,8 @@ struct AnnouncementList {
     mutating func confirm() { isConfirmed = true }
 
     subscript(_ stream: StreamName) -> Item? { items[stream] }
+    /// The streams, sorted.
+    var names: [StreamName] { items.keys.sorted() }
     var count: Int { items.count }
     /// Streams held in all, including those of an incomplete list.
     var held: Int { items.count + incoming.count }
@@ -60,32 +66,50 @@ struct AnnouncementList {
     mutating func take(_ page: Announce, source: NodeID, room: Int, at now: MonotonicInstant)
         -> Outcome
     {
-        if page.version != incomingVersion || page.page == 0 {
+        let header = page.header
+        if header.isPartial {
+            guard header.base <= version else { return .unusable }
+            guard header.version > version else { return .incomplete }
+        }
+        if header.version != incomingHeader.version || header.base != incomingHeader.base || header.page == 0 {
             dropIncoming()
-            incomingVersion = page.version
+            incomingHeader = header
             incomingSince = now
         }
-        guard Int(page.page) == incomingPages else { return .incomplete }
-        guard page.entries.count <= room else {
+        guard Int(header.page) == incomingPages else { return .incomplete }
+        guard fits(page, room: room) else {
             dropIncoming()
             pullNotBefore = now + Self.pullPause
             return .full
         }
-        for announced in page.entries {
-            incoming[announced.stream] = Item(
-                portset: announced.portset, incarnation: announced.incarnation, supply: announced.supply)
-            incomingDigest =
-                incomingDigest
-                &+ Self.digest(of: announced, source: source)
-        }
+        incoming += page.entries
         incomingPages += 1
-        guard incomingPages >= Int(page.pages) else { return .incomplete }
-        items = incoming
-        names = incoming.keys.sorted()
-        version = incomingVersion
-        digest = incomingDigest
+        guard incomingPages >= Int(header.pages) else { return .incomplete }
+        if !header.isPartial {
+            items = [:]
+            digest = 0
+        }
+        for entry in incoming { set(entry, source: source) }
+        let names = incoming.map(\.stream)
+        version = header.version
         dropIncoming()
-        return .changed
+        return header.isPartial ? .changed(names) : .replaced
+    }
+
+    /// Streams that are held already need room only while the page waits for others of its version.
+    private func fits(_ page: Announce, room: Int) -> Bool {
+        guard page.header.isPartial else { return page.entries.count <= room }
+        let new = page.entries.count { $0.supply != .withdrawn && items[$0.stream] == nil }
+        return (new == 0 || new <= room) && page.entries.count <= room + items.count
+    }
+
+    private mutating func set(_ entry: Announce.Entry, source: NodeID) {
+        if let old = items.removeValue(forKey: entry.stream) {
+            digest = digest &- Self.digest(of: old, entry.stream, source: source)
+        }
+        guard entry.supply != .withdrawn else { return }
+        items[entry.stream] = Item(entry)
+        digest = digest &+ Self.digest(of: entry, source: source)
     }
 
     var isIncomplete: Bool { incomingPages > 0 }
@@ -101,7 +125,6 @@ struct AnnouncementList {
     mutating func forget(at now: MonotonicInstant) {
         dropIncoming()
         items = [:]
-        names = []
         version = 0
         digest = 0
         pullNotBefore = now + Self.pullPause
@@ -115,15 +138,17 @@ struct AnnouncementList {
     }
 
     private mutating func dropIncoming() {
-        incoming = [:]
-        incomingVersion = 0
+        incoming = []
+        incomingHeader = PageHeader(version: 0)
         incomingPages = 0
-        incomingDigest = 0
     }
 
     static func digest(of entry: Announce.Entry, source: NodeID) -> UInt64 {
-        let tag = IncarnationTag(stream: entry.stream, source: source, incarnation: entry.incarnation)
-        return FixedHash.combine(
-            tag.rawValue, UInt64(entry.portset.rawValue) + UInt64(entry.supply.rawValue) << 16)
+        digest(of: Item(entry), entry.stream, source: source)
+    }
+
+    private static func digest(of item: Item, _ stream: StreamName, source: NodeID) -> UInt64 {
+        let tag = IncarnationTag(stream: stream, source: source, incarnation: item.incarnation)
+        return FixedHash.combine(tag.rawValue, UInt64(item.portset.rawValue) + UInt64(item.supply.rawValue) << 16)
     }
 }

@@ -32,7 +32,8 @@ struct AnnouncementRegistry {
         if link.announcements?.isIncomplete == true { noteIncomplete(at: now, &core) }
         switch outcome {
         case .incomplete: break
-        case .changed: core.context.count(.announcementsReceived)
+        case .replaced, .changed: core.context.count(.announcementsReceived)
+        case .unusable: pull(on: link, at: now, &core)
         case .full:
             core.context.count(.droppedAnnouncementsFull, UInt64(page.entries.count))
             Self.reportFull(link, at: now, &core)
@@ -51,12 +52,19 @@ struct AnnouncementRegistry {
         link.announcements?.noteHeard(at: now)
         let isOther =
             link.announcements?.version != heartbeat.version || link.announcements?.digest != heartbeat.digest
-        if isOther, now >= link.announcements?.pullNotBefore ?? .zero {
-            core.send(.announcePull(versionHeld: link.announcements?.version ?? 0), on: link, at: now)
-        }
+        if isOther { pull(on: link, current: heartbeat.version, at: now, &core) }
         core.send(
             .heartbeatReply(HeartbeatReply(echoedTimestamp: heartbeat.timestamp, isVoting: isVoting)), on: link, at: now
         )
+    }
+
+    /// Requests what is missing of the list; the whole list if the version held is the current one but differs from it.
+    private func pull(
+        on link: ChildLink, current: UInt64? = nil, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        guard now >= link.announcements?.pullNotBefore ?? .zero else { return }
+        let held = link.announcements?.version ?? 0
+        core.send(.announcePull(versionHeld: held == current ? 0 : held), on: link, at: now)
     }
 
     /// The zone has named the candidates of a stream. Confirms the lists of those candidates that announce the stream.
@@ -100,9 +108,10 @@ struct AnnouncementRegistry {
         }
         // While a list is being replaced, both versions are held. The limit of the link applies only to the new
         // version.
+        let heldOfVersion = page.header.isPartial ? held : held - count
         return min(
             core.configuration.announcementsMax - others - held,
-            core.configuration.announcementsPerLinkMax - (held - count))
+            core.configuration.announcementsPerLinkMax - heldOfVersion)
     }
 
     /// Makes room by dropping every list of which the zone has confirmed no stream, because every certified entrypoint
