@@ -50,7 +50,8 @@ struct LaboratoryTests {
         defer { folder.remove() }
         let script = folder.url.appendingPathComponent("script")
         try Data("wait 1\ncut nyc-1\n".utf8).write(to: script)
-        let result = try Program.run(Self.netlab, ["run", script.path, "--network", "example", "--program", "/bin/true"])
+        let arguments = ["run", script.path, "--network", "example", "--program", "/bin/true"]
+        let result = try Program.run(Self.netlab, arguments)
         #expect(result.code == 2)
         #expect(result.errors.contains("\(script.path):2:1: "), "\(result.errors)")
     }

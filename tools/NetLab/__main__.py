@@ -20,7 +20,8 @@ from sessions import run_script, run_up
 from verbs import Usage, make_parser
 
 NETWORKS = pathlib.Path(__file__).resolve().parent / "networks"
-TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "nsenter": "util-linux", "ffmpeg": "ffmpeg", "curl": "curl"}
+TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "nsenter": "util-linux"} | {
+    name: name for name in ["ffmpeg", "curl"]}
 """Programs, and the Debian packages that hold them."""
 
 
@@ -35,7 +36,7 @@ def find_program(text: str) -> str:
     if not path.is_file() and text == ".build/release/reflector":
         path = ROOT / text
     if not os.access(path, os.X_OK):
-        raise Usage(f"{path} is not a program; build it: tools/build --product reflector, or name one: --program PATH\n")
+        raise Usage(f"{path} is not a program; tools/build --product reflector builds one, --program PATH names one\n")
     return str(path.absolute())
 
 
@@ -55,11 +56,12 @@ def show(description: Description):
          description.nodes[host.name].role if host.name in description.nodes else "-"]
         for host in description.hosts.values()]))
     for site in description.sites:
-        for target, (index, end) in first_links(description.links, site).items():
+        reached = first_links(description.links, site)
+        for target, (index, end) in reached.items():
             link = description.links[index]
             if link.ends[1 - end] != target:
                 print(f"{site} reaches {target} through {link.ends[1 - end]}")
-        unreached = [name for name in description.sites if name != site and name not in first_links(description.links, site)]
+        unreached = [name for name in description.sites if name != site and name not in reached]
         if unreached:
             print(f"{site} does not reach {', '.join(unreached)}")
 

@@ -156,8 +156,9 @@ class Cables:
                 f'oifname != "br0" {saddr} masquerade', "}", "}"]
         if site.firewall is not None:
             rules += [
-                "table inet firewall {", "chain in {", "type filter hook forward priority 0;", 'oifname != "br0" accept',
-                'iifname "br0" accept', "ct state established,related accept", "meta l4proto { icmp, ipv6-icmp } accept",
+                "table inet firewall {", "chain in {", "type filter hook forward priority 0;",
+                'oifname != "br0" accept', 'iifname "br0" accept', "ct state established,related accept",
+                "meta l4proto { icmp, ipv6-icmp } accept",
                 *(f"{port.replace('/', ' dport ')} accept" for port in site.firewall), "drop", "}", "}"]
         if rules:
             run(["ip", "netns", "exec", site.name, "nft", "-f", "-"], "\n".join(rules) + "\n")

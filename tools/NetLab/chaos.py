@@ -226,13 +226,14 @@ class Chaos:
         names = {"kill": "kills", "stop": "stops", "cut": "cuts", "one-way": "one-way cuts", "partition": "partitions",
                  "heal": "heals", "edit": "zone edits", "nameserver": "name server restarts"}
         faults = ", ".join(f"{self.counts[kind]} {name}" for kind, name in names.items() if self.counts[kind])
-        print(f"{len(self.wanted)} viewers got {packets} packets; {lost} lost, {backward} twice or out of order, {damaged} "
-              f"damaged; {marked} discontinuities, {disconnected} disconnections")
+        print(f"{len(self.wanted)} viewers got {packets} packets; {lost} lost, {backward} twice or out of order, "
+              f"{damaged} damaged; {marked} discontinuities, {disconnected} disconnections")
         print(f"longest silence where a path existed: {self.slowest:.1f} s; one source for each stream "
               f"{self.settled:.0f} s after the last heal")
         if self.stalled:
-            little = ", too much to show anything" if self.stalled > STALLED_MAX * (time.monotonic() - self.begin) else ""
-            print(f"the machine stalled for {self.stalled:.1f} s in all{little}; {self.excused} jumps are excused by that")
+            is_much = self.stalled > STALLED_MAX * (time.monotonic() - self.begin)
+            print(f"the machine stalled for {self.stalled:.1f} s in all{', too much to show anything' if is_much else ''}; "
+                  f"{self.excused} jumps are excused by that")
         verdict = f"{len(self.violations)} violations" if self.violations else "nothing violated"
         print(f"chaos: seed {self.words.seed}, {self.words.seconds:g} s: {faults}; {verdict}", flush=True)
         return 1 if self.violations else 0
@@ -271,8 +272,8 @@ def run_chaos(words, description: Description, program: str) -> int:
         try:
             laboratory.build()
             laboratory.start_all()
-            print(f"chaos: seed {words.seed}; {len(description.nodes)} nodes on {len(description.hosts)} hosts are up after "
-                  f"{time.monotonic() - begin:.0f} s", flush=True)
+            print(f"chaos: seed {words.seed}; {len(description.nodes)} nodes on {len(description.hosts)} hosts are up "
+                  f"after {time.monotonic() - begin:.0f} s", flush=True)
             code = Chaos(words, laboratory).run()
         except (Problem, RuntimeError) as problem:
             print(f"netlab: {problem}", flush=True)

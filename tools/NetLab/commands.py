@@ -209,6 +209,6 @@ class Commands:
             for stream in lab.status(edge).get("streams", []):
                 parents = [path["parent"] for path in stream["paths"] if path["state"] == "live"]
                 text.append(
-                    f"{edge}: {stream['name']} of {stream.get('source') or 'nobody'}, from {', '.join(parents) or 'nobody'}; "
-                    f"{stream['delivered']} delivered, {stream['lost']} lost, {stream['repaired']} repaired")
+                    f"{edge}: {stream['name']} of {stream.get('source') or 'nobody'}, from "
+                    f"{', '.join(parents) or 'nobody'}; {stream['delivered']} delivered, {stream['lost']} lost, {stream['repaired']} repaired")
         return "\n".join(text)

@@ -32,7 +32,8 @@ UNITS = {
     "rate": {"Gbps": 1e9, "Mbps": 1e6, "kbps": 1e3}, "delay": {"ms": 1e-3, "us": 1e-6, "s": 1}, "loss": {"%": 1e-2},
 }
 UNITS["jitter"] = UNITS["delay"]
-RANGES = {"rate": (1e4, 1e11), "delay": (0, 10), "jitter": (0, 10), "loss": (0, 1), "mtu": (1280, 9000), "ttl": (1, 3600)}
+RANGES = {"rate": (1e4, 1e11), "delay": (0, 10), "jitter": (0, 10), "loss": (0, 1)}
+RANGES |= {"mtu": (1280, 9000), "ttl": (1, 3600)}
 ROLES = ["nameserver", "entrypoint", "set", "edge"]
 HOSTS_MAX = 200
 """Hosts of a prefix, too: their addresses end in 11 and above."""
@@ -312,7 +313,8 @@ class Reader:
         try:
             value = float(text[:len(text) - len(unit)]) * units[unit]
         except (TypeError, ValueError):
-            return self.wrong(column, f"{key}: '{text}' is not a number with {' or '.join(filter(None, units)) or 'no unit'}")
+            wanted = f"with {' or '.join(units)}" if any(units) else "without a unit"
+            return self.wrong(column, f"{key}: '{text}' is not a number {wanted}")
         if not least <= value <= most:
             return self.wrong(column, f"{key}: '{text}' is out of range")
         return int(value) if key in ["mtu", "ttl"] else value
@@ -335,7 +337,8 @@ class Reader:
             number += 1
 
     def give_addresses(self, host: Host, given: list[str], column: int):
-        sides = [(self.found.sites.get(host.site), host.wan_addresses), (self.found.lans.get(host.lan), host.lan_addresses)]
+        sides = [
+            (self.found.sites.get(host.site), host.wan_addresses), (self.found.lans.get(host.lan), host.lan_addresses)]
         taken = {address for other in self.found.hosts.values() for address in other.addresses}
         for text in given:
             try:

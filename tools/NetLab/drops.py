@@ -56,10 +56,6 @@ class Drops:
                 return self.cables.ends(host, place)
         return []
 
-    def passes(self, a: str, b: str) -> bool:
-        """True unless a cut keeps what a sends to b. Cuts of cables are not looked at."""
-        return (a, b) not in self.pairs
-
     def apply(self):
         """Puts the rules in force that have changed, everywhere at once."""
         running = []

@@ -44,7 +44,9 @@ class Fault:
 class Plan:
     """Draws faults, and knows which of them are active."""
 
-    def __init__(self, description: Description, seed: int, maps: dict[str, list[str]], candidates: dict[str, list[str]]):
+    def __init__(
+        self, description: Description, seed: int, maps: dict[str, list[str]], candidates: dict[str, list[str]]
+    ):
         """maps: set regions of each edge region, in order; candidates: entrypoints of each stream, in order."""
         self.random = random.Random(seed)
         self.description = description

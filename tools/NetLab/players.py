@@ -61,13 +61,15 @@ class Player:
         return int(numbers[-1]) if numbers else 0
 
 
-HEAD = ["PLAYER", "STREAM", "EDGE", "UNIT", "GOT", "LOST", "TWICE", "UNORDERED", "SPLICES", "DISCONNECTED", "LONGEST GAP"]
+HEAD = ["PLAYER", "STREAM", "EDGE", "UNIT", "GOT", "LOST", "TWICE", "UNORDERED", "SPLICES", "DISCONNECTED"]
+HEAD += ["LONGEST GAP"]
 
 
 def columns(lines: list[list[str]]) -> str:
     """Words to the left; columns whose cells are numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*lines)]
-    right = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) and len(column) > 1 for column in zip(*lines)]
+    is_number = lambda cell: cell == "-" or all(word.isdigit() or word == "ms" for word in cell.split())
+    right = [len(column) > 1 and all(map(is_number, column[1:])) for column in zip(*lines)]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if is_right else cell.ljust(width)

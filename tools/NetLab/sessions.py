@@ -47,7 +47,7 @@ class Server:
             return 0, self.commands.carry_out(parsed)
         except Failed as failed:
             return 1, str(failed)
-        except (Problem, Usage) as problem:
+        except (Problem, Usage, OSError, RuntimeError) as problem:
             return 2, f"netlab: {problem}"
         except SystemExit:
             return 0, ""
@@ -163,8 +163,8 @@ def feed(server: Server, stream: str):
             raise Problem("the zone has no stream that could be fed; name one: --feed STREAM")
         stream = known[0]
     edges = lab.description.with_role("edge")
-    for words in [["encoder", stream], *(["player", stream, edge] for edge in edges), ["wait", "flowing", "--within", "20"],
-                  ["report"]]:
+    players = [["player", stream, edge] for edge in edges]
+    for words in [["encoder", stream], *players, ["wait", "flowing", "--within", "20"], ["report"]]:
         code, text = server.carry_out(words)
         if code == 2 or words[0] == "wait" and code:
             raise Problem(text.removeprefix("netlab: "))

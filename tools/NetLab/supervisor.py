@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -48,9 +49,14 @@ def supervise(name: str, body, detach: bool = False) -> int:
     # Until there is a handler, none may be missed.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     namespaces.unshare(namespaces.NEW_PROCESSES)
+    alive, life = os.pipe()
     init = os.fork()
     if init == 0:
         namespaces.die_with_parent()
+        os.close(life)
+        if select.select([alive], [], [], 0)[0]:
+            # The parent has ended before the kernel knew that we end with it.
+            os._exit(1)
         run_init(signals, body, control, detach)
     control.forget()
     if detach:

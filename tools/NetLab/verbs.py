@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="tools/netlab", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
     parser.add_argument(
         "--lab", metavar="NAME", default=os.environ.get("NETLAB"),
-        help="which laboratory, if several run; has the name of its network by default. The variable NETLAB gives one too")
+        help="which laboratory, if several run: by default, the name of its network; or the variable NETLAB")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def verb(name: str, help: str, *more: str):
@@ -54,7 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     def own(new):
         """Options of verbs that build a laboratory."""
-        new.add_argument("--folder", metavar="DIR", help="new folder for zones, keys and logs, kept; default: in memory")
+        new.add_argument(
+            "--folder", metavar="DIR", help="new folder for zones, keys and logs, kept; default: in memory")
         new.add_argument("--program", default=".build/release/reflector", help="reflector (.build/release/reflector)")
 
     up = verb(
@@ -62,8 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
         "In a second terminal, the other verbs act on it. With --feed it has an encoder and viewers from the start.")
     up.add_argument("network", metavar="NETWORK")
     up.add_argument("--detach", action="store_true", help="return when it is up; `down` ends it")
-    up.add_argument("--feed", metavar="STREAM", nargs="?", const="", help="an encoder, and a player at each edge; default: "
-                    "the first stream of the zone that is pushed")
+    up.add_argument(
+        "--feed", metavar="STREAM", nargs="?", const="",
+        help="an encoder, and a player at each edge; default: the first stream of the zone")
     up.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="end after this time")
     up.add_argument("--bare", action="store_true", help="only the network, no processes: `start` starts them")
     own(up)
@@ -73,7 +75,8 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("network", metavar="NETWORK")
 
     execute = verb(
-        "exec", "run a command on a host", "Hosts are known by name: tools/netlab exec nyc-1 -- curl http://edge-bos:8080/",
+        "exec", "run a command on a host",
+        "Hosts are known by name: tools/netlab exec nyc-1 -- curl http://edge-bos:8080/",
         "The folder of zones, keys and logs is in the variable LAB, the program in REFLECTOR.")
     execute.add_argument("host", metavar="HOST")
     execute.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
@@ -90,8 +93,8 @@ def make_parser() -> argparse.ArgumentParser:
         verb(name, help).add_argument("process", metavar="PROCESS")
     cut = verb(
         "cut", "let nothing pass between two places, without telling the senders",
-        "A and B are hosts, sites or LANs. A host and its own LAN or site: that cable. Otherwise, what hosts of one side",
-        "send is dropped where it arrives at hosts of the other.",
+        "A and B are hosts, sites or LANs. A host and its own LAN or site: that cable. Otherwise, what hosts of one",
+        "side send is dropped where it arrives at hosts of the other.",
         "", "  tools/netlab cut edge-1a bos-lan             # off its LAN, still on the wide-area network",
         "  tools/netlab cut ep-nyc lon-1 --one-way      # what ep-nyc sends does not arrive at lon-1")
     cut.add_argument("a", metavar="A")
@@ -107,7 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     encoder = verb("encoder", "start an encoder: a real ffmpeg that pushes a test picture to the stream's entrypoints")
     encoder.add_argument("stream", metavar="STREAM")
-    encoder.add_argument("--from", dest="host", metavar="HOST", help="where it runs; default: the first host without a node")
+    encoder.add_argument(
+        "--from", dest="host", metavar="HOST", help="where it runs; default: the first host without a node")
     encoder.add_argument("--to", metavar="NAME,…", help="entrypoints; default: all candidates of the stream")
     encoder.add_argument("--numbered", action="store_true", help="numbered packets instead of pictures (2 Mb/s)")
     encoder.add_argument("--serve", type=int, metavar="PORT", help="numbered, and served over HTTP to those who pull")
@@ -131,25 +135,27 @@ def make_parser() -> argparse.ArgumentParser:
     run = verb(
         "run", "carry out a script: one verb a line, # for comments; stops at the first that fails",
         "With --network it builds a laboratory of its own, and ends it. Example:",
-        "", "  encoder live/news", "  player live/news edge-bos", "  wait flowing", "  report", "  kill nyc-1", "  wait 3",
-        "  report --lost-max 0 --gap-max 0.5")
+        "", "  encoder live/news", "  player live/news edge-bos", "  wait flowing", "  report", "  kill nyc-1",
+        "  wait 3", "  report --lost-max 0 --gap-max 0.5")
     run.add_argument("script", metavar="SCRIPT")
     run.add_argument("--network", metavar="NETWORK")
     own(run)
     chaos = verb(
         "chaos", "break a network at random, and check that viewers always get what can reach them",
-        "A network of its own: 3 entrypoints, 3 set regions of 2, 9 edges, 12 numbered streams, a viewer of each stream at",
-        "each edge. Every 5 s a fault: kill -9, SIGSTOP, a cut, a one-way cut, a partition, heal, a zone edit, a name server",
-        "that dies and starts again. At the end everything heals.",
-        "", "Checked: wherever a path exists (a live entrypoint with its encoder, a live set reflector, the edge, and nothing cut",
-        "between them) the stream flows again within 3 s; no viewer gets a packet twice or out of order; after the last heal",
-        "every set reflector gets a stream from the same entrypoint.",
-        "", "The seed decides all faults, so a run can be repeated. If a check fails, logs and the state of every node stay in a",
-        "folder that the last line names.")
-    chaos.add_argument("--for", dest="seconds", type=float, default=120, metavar="SECONDS", help="faults for this time (120)")
+        "A network of its own: 3 entrypoints, 3 set regions of 2, 9 edges, 12 numbered streams, a viewer of each",
+        "stream at each edge. Every 5 s a fault: kill -9, SIGSTOP, a cut, a one-way cut, a partition, heal, a zone",
+        "edit, a name server that dies and starts again. At the end everything heals.", "",
+        "Checked: wherever a path exists (a live entrypoint with its encoder, a live set reflector, the edge, and",
+        "nothing cut between them) the stream flows again within 3 s; no viewer gets a packet twice or out of order;",
+        "after the last heal every set reflector gets a stream from the same entrypoint.", "",
+        "The seed decides all faults, so a run can be repeated. If a check fails, logs and the state of every node",
+        "stay in a folder that is named.")
+    chaos.add_argument(
+        "--for", dest="seconds", type=float, default=120, metavar="SECONDS", help="faults for this time (120)")
     chaos.add_argument("--seed", type=int, default=1, metavar="N", help="seed of all random choices (1)")
     chaos.add_argument("--every", type=float, default=5, metavar="SECONDS", help="from fault to fault (5)")
-    chaos.add_argument("--within", type=float, default=3, metavar="SECONDS", help="longest silence where a path exists (3)")
+    chaos.add_argument(
+        "--within", type=float, default=3, metavar="SECONDS", help="longest silence where a path exists (3)")
     chaos.add_argument("--network", default="chaos", metavar="NETWORK", help="another network (chaos)")
     chaos.add_argument("--plan", action="store_true", help="only print the faults of this seed")
     own(chaos)

@@ -1,8 +1,8 @@
 """A numbered MPEG-TS stream: what the encoders of tests send, and how a viewer reads the numbers back.
 
-The stream has a fixed rate: a chunk of seven transport packets every 5 ms unless told otherwise, four chunks a picture. Each video packet
-ends with its number and the time when it was sent, in hexadecimal so that no start code can appear in them. The bytes
-depend on nothing else, so all copies of a chunk are identical.
+The stream has a fixed rate: a chunk of seven transport packets every 5 ms, or as told, and four chunks a picture. Each
+video packet ends with its number and the time when it was sent, in hexadecimal so that no start code can appear in
+them. The bytes depend on nothing else, so all copies of a chunk are identical.
 """
 
 import struct
