@@ -47,7 +47,7 @@ extension Origin {
         core.streams.bind(tag, to: stream)
         guard !isNew else { return .begun }
         core.context.count(.incarnationsRenewed)
-        announceChange(at: now, &core)
+        announceChange(of: name, at: now, &core)
         return .renewed
     }
 
