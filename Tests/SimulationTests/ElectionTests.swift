@@ -54,7 +54,7 @@ struct ElectionTests {
         }
         network.network.run(until: start + .seconds(85))
         for edge in network.topology.edges {
-            let gap = network.hosts[edge].receiver?.receipts[stream]?.gapMax
+            let gap = network.hosts[edge].receiver?.receipts[stream].gapMax
             #expect(gap.map { $0 <= .milliseconds(1_800) } == true, "\(gap?.milliseconds ?? -1) ms")
         }
     }
