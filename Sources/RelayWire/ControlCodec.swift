@@ -5,6 +5,8 @@ import ReflectorModel
 public enum ControlCodec {
     /// Length of a message with an empty body: header and MAC.
     static let lengthMin = WireLimits.controlHeaderLength + WireLimits.macLength
+    /// The shortest size probe: no message that the peer answers is shorter.
+    public static let sizeProbeLengthMin = lengthMin + 2
 
     /// The message kind, the byte before the body.
     enum Kind: UInt8 {

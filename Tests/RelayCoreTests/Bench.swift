@@ -110,6 +110,11 @@ final class Bench: NetworkScenario {
         network.crash(host)
     }
 
+    /// Ends a node's process. Its host refuses what still arrives for it.
+    func kill(_ node: RelayNode) {
+        if let host = host(of: node) { network.crash(host) }
+    }
+
     /// A node's process sleeps: its datagrams wait in its socket.
     func pause(_ node: RelayNode, for span: TimeSpan) {
         if let host = host(of: node) { network.pause(host, until: now + span) }

@@ -28,6 +28,14 @@ struct ChildLeaseTests {
         #expect(did(&lease) { $0.renew(by: 1, until: instant(9_000)) })
     }
 
+    @Test("A nonce that is echoed again asks for a sign of life")
+    func question() {
+        var lease = lease()
+        #expect(!did(&lease) { $0.noteEcho(of: 1) })
+        #expect(did(&lease) { $0.noteEcho(of: 1) })
+        #expect(!did(&lease) { $0.noteEcho(of: 2) })
+    }
+
     @Test("All heartbeats of an interval carry the same nonce")
     func interval() {
         var lease = lease()

@@ -91,6 +91,29 @@ struct ElectionTests {
         #expect(view == Leadership(isLeader: false, leader: "ep-0", rank: 2))
     }
 
+    @Test("A witness gives a killed entrypoint up in 500 ms, and a flood of forged refusals changes nothing")
+    func killed() throws {
+        var run = try ElectionBench()
+        run.provide(0, 1)
+        run.run(for: .seconds(5), sending: [0, 1])
+        #expect(run.leaders == ["ep-0", "ep-0", "ep-0"])
+        let (witness, entrypoint) = (Bench.endpoint(10), ElectionBench.entrypointEndpoint(0))
+        let quoted = try #require(run.bench.sent.last { $0.from == witness && $0.to == entrypoint }).bytes
+        for _ in 0..<150 {
+            for _ in 0..<20 {
+                quoted.withUnsafeBytes { run.sets[0].portUnreachable(entrypoint, quoted: $0, at: run.bench.now) }
+            }
+            run.run(for: .milliseconds(20), sending: [0, 1])
+        }
+        #expect(run.leaders == ["ep-0", "ep-0", "ep-0"])
+        #expect(run.sets[0].counters[.deathsRefuted] > 0 && run.sets[0].counters[.deathsByRefusal] == 0)
+        run.run(for: .seconds(10), sending: [0, 1])
+        run.bench.kill(run.entrypoints[0])
+        run.run(for: .milliseconds(500), sending: [1])
+        #expect(run.leaders == ["ep-1", "ep-1", "ep-1"])
+        #expect(run.sets.allSatisfy { $0.counters[.deathsByRefusal] > 0 })
+    }
+
     @Test("An encoder that leaves, and one that falls silent, cost the entrypoint the lead although it lives")
     func encoderLost() throws {
         var run = try ElectionBench()

@@ -17,10 +17,21 @@ final class VirtualNetwork<Event> {
         var to: Int32
         var local: UInt8
         var slot: Int32
+        /// How long it takes, and an ICMP message on the way back.
+        var span: TimeSpan
+    }
+
+    /// An ICMP message to the sender of a datagram: nobody listens on the port to which it was sent.
+    private struct Refusal {
+        var to: Int32
+        var about: Endpoint
+        /// The datagram.
+        var slot: Int32
     }
 
     private enum Scheduled {
         case datagram(Flight)
+        case refusal(Refusal)
         case event(Event)
     }
 
@@ -117,7 +128,7 @@ final class VirtualNetwork<Event> {
     ) {
         guard let (node, local) = addresses[datagram.destination] else { return }
         let flight = Flight(
-            from: source, to: node, local: local, slot: pool.insert(datagram.header, datagram.body))
+            from: source, to: node, local: local, slot: pool.insert(datagram.header, datagram.body), span: at - now)
         launch(flight, at: at, copyAt: copyAt)
     }
 
@@ -127,7 +138,8 @@ final class VirtualNetwork<Event> {
         copyAt: MonotonicInstant? = nil
     ) {
         let slot = bytes.withUnsafeBytes { pool.insert($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
-        launch(Flight(from: source, to: Int32(node.index), local: 0, slot: slot), at: at, copyAt: copyAt)
+        let flight = Flight(from: source, to: Int32(node.index), local: 0, slot: slot, span: at - now)
+        launch(flight, at: at, copyAt: copyAt)
     }
 
     private func launch(_ flight: Flight, at: MonotonicInstant, copyAt: MonotonicInstant?) {
@@ -169,6 +181,7 @@ final class VirtualNetwork<Event> {
         }
         switch scheduled {
         case .datagram(let flight): arrive(flight)
+        case .refusal(let refusal): arrive(refusal)
         case .event(let event): scenario?.handle(event)
         }
         return true
@@ -177,7 +190,7 @@ final class VirtualNetwork<Event> {
     private func arrive(_ flight: Flight) {
         let node = nodes[Int(flight.to)]
         scenario?.willReceive(pool[flight.slot], from: flight.from, at: node)
-        guard let relay = node.relay else { return pool.remove(flight.slot) }
+        guard let relay = node.relay else { return refuse(flight, by: node) }
         guard now >= node.pausedUntil else {
             guard node.keep(VirtualNode.Waiting(slot: flight.slot, from: flight.from, local: flight.local)) else {
                 socketDrops += 1
@@ -187,6 +200,26 @@ final class VirtualNetwork<Event> {
         }
         relay.receive(pool[flight.slot], from: flight.from, to: flight.local, at: now)
         pool.remove(flight.slot)
+        settle(node)
+    }
+
+    /// The host of a process that does not run answers a datagram with an ICMP message, if it has an address and has not
+    /// sent too many.
+    private func refuse(_ flight: Flight, by node: VirtualNode) {
+        let place = max(Int(flight.local) - 1, 0)
+        guard node.addresses.indices.contains(place), let (sender, _) = addresses[flight.from],
+            nodes[Int(sender)].isUp, node.mayRefuse(flight.from, at: now)
+        else { return pool.remove(flight.slot) }
+        let refusal = Refusal(to: sender, about: node.addresses[place], slot: flight.slot)
+        queue.schedule(.refusal(refusal), at: now + flight.span)
+    }
+
+    private func arrive(_ refusal: Refusal) {
+        defer { pool.remove(refusal.slot) }
+        let node = nodes[Int(refusal.to)]
+        // A paused process would find it in its socket's error queue; few are paused, and it is lost here.
+        guard let relay = node.relay, now >= node.pausedUntil else { return }
+        relay.portUnreachable(refusal.about, quoted: pool[refusal.slot], at: now)
         settle(node)
     }
 

@@ -50,6 +50,10 @@ final class VirtualNode {
     private(set) var pausedUntil = MonotonicInstant.zero
     /// Datagrams that arrived while the process was paused.
     private(set) var socket: [Waiting] = []
+    /// How many ICMP messages the host may send to each address now, while the process does not run.
+    private var refusals: [Endpoint: (count: Int64, since: MonotonicInstant)] = [:]
+    /// As Linux limits them: a burst, then one a second (icmp_ratelimit).
+    private static let refusalsBurst: Int64 = 6
     private let outbox: Outbox
     /// Maximum number of datagrams that the socket holds.
     static let socketMax = 2_048
@@ -87,6 +91,17 @@ final class VirtualNode {
         life += 1
         relay = nil
         crypto = nil
+        refusals = [:]
+    }
+
+    /// True if the host may send an ICMP message to this address now.
+    func mayRefuse(_ source: Endpoint, at now: MonotonicInstant) -> Bool {
+        var sent = refusals[source] ?? (0, now)
+        let over = (now - sent.since).milliseconds / 1_000
+        sent = (max(sent.count - over, 0), sent.since + .seconds(over))
+        guard sent.count < Self.refusalsBurst else { return false }
+        refusals[source] = (sent.count + 1, sent.since)
+        return true
     }
 
     func pause(until: MonotonicInstant) { pausedUntil = max(pausedUntil, until) }

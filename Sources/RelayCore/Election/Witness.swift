@@ -192,7 +192,7 @@ struct Witness {
         var seen: [Seen] = []
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], let list = link.announcements else { continue }
-            let isHeard = now - list.heardAt <= silence
+            let isHeard = !list.isPresumedDead && now - list.heardAt <= silence
             if isHeard, self.seen.contains(where: { $0.slot == slot && $0.node == link.node && !$0.isHeard }) {
                 returned.append(link.endpoint)
             }

@@ -9,7 +9,7 @@ extension Fetcher {
         case dead
         /// The handshake is still under way.
         case opens
-        /// The parent has been silent for too long.
+        /// The parent has been silent for too long, or is dead by other evidence.
         case fails
         /// The parent fails if it stays silent until then.
         case lives(until: MonotonicInstant)
@@ -44,7 +44,22 @@ extension Fetcher {
             : isWarm ? core.configuration.warmSilenceMax : core.configuration.linkSilenceMax
         let silentSince = max(link.lastReceived, core.clock.judgeSilenceFrom)
         let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
-        return now < deadline ? .lives(until: deadline) : .fails
+        guard now < deadline else { return .fails }
+        return act(core.tendDeath(of: link, until: deadline, at: now), on: link, at: now, &core)
+            ? .fails : .lives(until: deadline)
+    }
+
+    /// The parent's host says that nobody listens on its port. True if the parent is dead by all evidence.
+    func noteRefusal(of link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
+        act(core.noteRefusal(of: link, at: now), on: link, at: now, &core)
+    }
+
+    /// A Renew with a nonce that the parent has seen is a question: the parent answers it with a heartbeat at once.
+    private func act(
+        _ step: DeathEvidence.Step, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> Bool {
+        if step == .ask { sendRenew(on: link, at: now, &core) }
+        return step == .dead
     }
 
     /// The second half of a link's timer: records the link's loss and sets the timer.

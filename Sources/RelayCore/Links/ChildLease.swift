@@ -12,6 +12,8 @@ struct ChildLease {
     private(set) var expires: MonotonicInstant
     /// The child's subscriptions differ from those known here. The heartbeats tell the child so.
     private(set) var isMismatched = false
+    /// The nonce in the last Renew that was processed in full.
+    private var echoed: UInt64?
     /// When a Renew was last processed in full.
     private var renewedAt: MonotonicInstant?
     /// When the last heartbeat was sent. Read by the link's timer.
@@ -40,6 +42,12 @@ struct ChildLease {
         if let renewedAt, now - renewedAt < Self.spacing { return false }
         renewedAt = now
         return true
+    }
+
+    /// A Renew is processed in full. True if the child repeats a nonce: it wants a sign of life.
+    mutating func noteEcho(of nonce: UInt64) -> Bool {
+        defer { echoed = nonce }
+        return nonce == echoed
     }
 
     mutating func noteSubscriptions(match: Bool) { isMismatched = !match }

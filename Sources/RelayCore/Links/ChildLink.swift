@@ -47,6 +47,8 @@ final class ChildLink {
     /// evicted.
     private(set) var hasSpoken = false
     private(set) var lastReceived: MonotonicInstant
+    /// Used on the links of entrypoints that this node observes as a witness.
+    var death = DeathEvidence()
     /// When anything was last sent. Read by the link's timer.
     private(set) var lastSent: MonotonicInstant
     var wakeup = Wakeup()

@@ -15,13 +15,13 @@ extension LinkKeeper {
         let subscriptions = link.ordered
         let isMatch = renew.digest == link.subscriptions.digest && Int(renew.subscriptions) == subscriptions.count
         link.lease.noteSubscriptions(match: isMatch)
+        let isQuestion = link.lease.noteEcho(of: renew.leaseNonce)
         if isMatch {
             core.context.noteWork(UInt64(subscriptions.count))
             for subscription in subscriptions { subscription.renew(until: expires) }
-        } else {
-            // The child repeats its subscriptions; those that it does not repeat expire.
-            sendHeartbeat(on: link, at: now, &core)
         }
+        // A child whose subscriptions do not match repeats them; those that it does not repeat expire.
+        if !isMatch || isQuestion { sendHeartbeat(on: link, at: now, &core) }
     }
 
     func sendHeartbeat(on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
@@ -75,6 +75,34 @@ extension LinkKeeper {
         var wake = min(max(min(next, probeAt), now + .milliseconds(1)), link.lease.expires)
         for subscription in link.ordered { wake = min(wake, subscription.expires) }
         core.clock.schedule(link, wake)
+        tendDeath(of: link, at: now, &core)
+    }
+
+    // MARK: Dead entrypoints
+
+    /// Looks at the evidence against an entrypoint that announces here.
+    private func tendDeath(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard let list = link.announcements, !list.isPresumedDead else { return }
+        let deadline = max(list.heardAt, link.lastReceived) + core.configuration.heartbeatSilenceMax
+        act(core.tendDeath(of: link, until: deadline, at: now), on: link, at: now, &core)
+    }
+
+    /// A child's host says that nobody listens on its port. This matters only for an entrypoint that announces here: the
+    /// lease ends the link of any other child.
+    func noteRefusal(of link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard link.announcements?.isPresumedDead == false else { return }
+        act(core.noteRefusal(of: link, at: now), on: link, at: now, &core)
+    }
+
+    /// The shortest size probe is a question: a child answers each at once.
+    private func act(
+        _ step: DeathEvidence.Step, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        switch step {
+        case .nothing: break
+        case .ask: core.send(.sizeProbe(length: UInt16(ControlCodec.sizeProbeLengthMin)), on: link, at: now)
+        case .dead: core.post(.announcerDied(link))
+        }
     }
 
     private func heartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {

@@ -67,6 +67,7 @@ final class ParentLink {
     /// Limits the parent's messages; the depth allows for the replies to all subscriptions at once.
     private var messages = TokenBucket(rate: 2_000, depth: 20_000)
     private(set) var lastReceived: MonotonicInstant = .zero
+    var death = DeathEvidence()
     private(set) var retransmitsAsked: UInt64 = 0
 
     // MARK: The lease and what is fetched

@@ -28,6 +28,12 @@ struct RoundTrip {
         return max(smoothed + max(variation * 4, Self.granularity), .milliseconds(10))
     }
 
+    /// How long a peer that runs takes at most to answer a question, if neither question nor answer is lost:
+    /// 2·SRTT + 4·RTTVAR, at least 50 ms; 150 ms before the first measurement.
+    var answerPatience: TimeSpan {
+        smoothed == nil ? .milliseconds(150) : silenceMax(atLeast: .milliseconds(50))
+    }
+
     /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7).
     func silenceMax(atLeast floor: TimeSpan) -> TimeSpan {
         guard let smoothed else { return floor }

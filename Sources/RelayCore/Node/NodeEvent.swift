@@ -9,6 +9,8 @@ enum NodeEvent {
     case portsetLearned(StreamState, PortsetID)
     /// The zone names this link's node as a candidate for a stream that the node announces.
     case announcerListed(ChildLink)
+    /// The process of an entrypoint that announces here is dead by all evidence.
+    case announcerDied(ChildLink)
     /// The zone does not name this link's node as a candidate for this stream, which the node announces.
     case announcementContradicted(ChildLink, StreamName)
 }

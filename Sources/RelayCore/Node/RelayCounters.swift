@@ -61,6 +61,18 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
 
     case linksOpened
     case linksDied
+    /// ICMP messages that say that nobody listens on the port of a link's peer.
+    case portsUnreachable
+    /// The same about datagrams that this node did not send: forged, or about a link that has ended.
+    case portsUnreachableUnknown
+    /// The same about a peer that has answered after earlier ones.
+    case portsUnreachableIgnored
+    /// Questions to peers that are silent, or unreachable by such a message.
+    case deathQuestionsSent
+    /// Peers that answered after their host had refused a datagram.
+    case deathsRefuted
+    /// Peers given up because their host refused both questions.
+    case deathsByRefusal
     /// Links that got new keys.
     case linksRenewed
     /// Closed because the peer's certificate expired or was revoked.

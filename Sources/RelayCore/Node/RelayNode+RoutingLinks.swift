@@ -77,6 +77,15 @@ extension RelayNode {
         server.endExpired(on: link, at: now, &core)
         core.pump(link, at: now)
         linkKeeper.handleTimer(of: link, at: now, &core)
+        drainEvents(at: now)
+    }
+
+    /// An ICMP message says that nobody listens on the port to which this node sent the quoted datagram.
+    public func portUnreachable(_ destination: Endpoint, quoted: UnsafeRawBufferPointer, at now: MonotonicInstant) {
+        let (parent, child) = core.refusedLinks(destination, quoted: quoted)
+        if let parent, fetcher.noteRefusal(of: parent, at: now, &core) { fail(parent, at: now) }
+        if let child { linkKeeper.noteRefusal(of: child, at: now, &core) }
+        drainEvents(at: now)
     }
 
     /// The largest payload in bytes that all paths of a stream carry; nil if that is the usual size, or if there is no

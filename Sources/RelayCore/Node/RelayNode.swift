@@ -142,6 +142,9 @@ public final class RelayNode {
             case .portsetLearned(let stream, let portset):
                 for child in stream.children { core.checkClaim(of: child, stream, zone: portset, at: now) }
             case .announcerListed(let link): announcements.confirm(link)
+            case .announcerDied(let link):
+                announcements.presumeDead(link)
+                core.clock.scheduleElection(now)
             case .announcementContradicted(let link, let stream):
                 announcements.noteContradiction(of: stream, by: link, at: now, &core)
             }

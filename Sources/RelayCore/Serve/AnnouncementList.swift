@@ -30,6 +30,8 @@ struct AnnouncementList {
 
     /// When the entrypoint last sent a page or a heartbeat. Read by `Fetcher`.
     private(set) var heardAt: MonotonicInstant = .zero
+    /// The entrypoint's process is dead by all evidence, and nothing has come from it since.
+    private(set) var isPresumedDead = false
     private(set) var version: UInt64 = 0
     private(set) var digest: UInt64 = 0
     private var items: [StreamName: Item] = [:]
@@ -48,7 +50,13 @@ struct AnnouncementList {
 
     private static let pullPause: TimeSpan = .seconds(5)
 
-    mutating func noteHeard(at now: MonotonicInstant) { heardAt = now }
+    mutating func noteHeard(at now: MonotonicInstant) {
+        heardAt = now
+        isPresumedDead = false
+    }
+
+    /// The entrypoint's process is dead by all evidence.
+    mutating func presumeDead() { isPresumedDead = true }
 
     /// The zone names the entrypoint as a candidate of one of its streams.
     mutating func confirm() { isConfirmed = true }

@@ -80,6 +80,9 @@ struct AnnouncementRegistry {
     /// Confirms the list of a link, because the zone names the announcing node as a candidate.
     func confirm(_ link: ChildLink) { link.announcements?.confirm() }
 
+    /// The announcing node is dead by all evidence, until something arrives from it.
+    func presumeDead(_ link: ChildLink) { link.announcements?.presumeDead() }
+
     /// The zone does not name the announcing node as a candidate of the stream. Counts this once for each stream, and
     /// raises an alarm if one is due.
     func noteContradiction(

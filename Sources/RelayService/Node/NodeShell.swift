@@ -60,6 +60,10 @@ final class NodeShell: DatagramHandler {
         node.receive(UnsafeRawBufferPointer(datagram.bytes), from: datagram.source, to: local, at: now)
     }
 
+    func portUnreachable(_ refused: RefusedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {
+        node.portUnreachable(refused.destination, quoted: refused.quoted, at: now)
+    }
+
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) { flush(at: loop.now) }
 
     func timerFired(at now: MonotonicInstant) { node.handleTimeout(at: now) }

@@ -27,7 +27,7 @@ struct NodeSockets: Sendable {
             for var endpoint in wanted {
                 if endpoint.port == 0, let port { endpoint.port = port }
                 do throws(DatagramError) {
-                    let socket = try DatagramSocket(bind: endpoint)
+                    let socket = try DatagramSocket(bind: endpoint, options: .relay)
                     port = port ?? socket.local.port
                     open.append(socket)
                 } catch {
@@ -64,7 +64,7 @@ struct NodeSockets: Sendable {
 
     /// A socket on a missing address, if the address exists now.
     func openNow(_ endpoint: Endpoint) -> sending DatagramSocket? {
-        try? DatagramSocket(bind: endpoint)
+        try? DatagramSocket(bind: endpoint, options: .relay)
     }
 }
 

@@ -53,6 +53,13 @@ enum CounterHelp {
             "Encoders of hot streams that opened their connection again: the numbers of the feed started over.",
         "links_opened": "Links opened by children.",
         "links_died": "Links to parents that timed out.",
+        "ports_unreachable": "ICMP messages that say that nobody listens on the port of a link's peer.",
+        "ports_unreachable_unknown":
+            "ICMP messages about datagrams that this node did not send: forged, or about a link that has ended.",
+        "ports_unreachable_ignored": "ICMP messages about a peer that has answered after earlier ones.",
+        "death_questions_sent": "Questions to peers that were silent, or unreachable by an ICMP message.",
+        "deaths_refuted": "Peers that answered although an ICMP message said that nobody listens on their port.",
+        "deaths_by_refusal": "Peers given up early because their hosts refused the questions by ICMP.",
         "links_renewed": "Links that got new keys.",
         "links_distrusted": "Links closed because the peer's certificate expired or was revoked.",
         "certificates_expired": "Handshakes with an expired certificate.",
@@ -134,7 +141,9 @@ enum CounterHelp {
         "datagram_bytes_sent": "Bytes sent by the node's UDP sockets.",
         "datagram_datagrams_received": "Datagrams received by the node's UDP sockets.",
         "datagram_datagrams_sent": "Datagrams sent by the node's UDP sockets.",
+        "datagram_errors_ignored": "Errors queued by the kernel other than unreachable ports, such as small MTUs.",
         "datagram_messages_coalesced": "Runs of datagrams that the kernel handed over as one (UDP GRO).",
+        "datagram_ports_unreachable": "ICMP messages that say that nobody listens on a port.",
         "datagram_receive_buffer_full":
             "Datagrams that the kernel dropped because the receive buffer was full: raise net.core.rmem_max.",
         "datagram_receive_calls": "System calls that received datagrams.",
@@ -146,6 +155,8 @@ enum CounterHelp {
             "Runs sent one datagram at a time because the kernel refused to segment them.",
         "datagram_send_buffer_full": "Times that the send buffer was full and datagrams waited.",
         "datagram_send_calls": "System calls that sent datagrams.",
+        "datagram_sends_repeated":
+            "System calls to send that were repeated because an earlier datagram's ICMP error may have failed them.",
         "datagram_send_wrong_family": "Datagrams not sent because no socket has the family of their address.",
         "demand_dropped": "Demand changes dropped because too many came at once.",
         "pushes_forgotten":
