@@ -114,7 +114,8 @@ let package = Package(
             name: "reflector",
             dependencies: [
                 "LocalNetwork",
-                "DNSService", "RelayService", "StreamingServer", "StreamHandover", "OpsEndpoint", "ZoneCompiler", "TransactionSigning",
+                "DNSService", "RelayService", "StreamingServer", "StreamHandover", "OpsEndpoint", "ZoneCompiler",
+                "TransactionSigning",
                 "DNSAnswers", "HTTPFetching",
                 "ReflectorSimulation", "DatagramIO", "ReflectorModel", "RelayCore", "PacketSealing", "NodeIdentity",
                 "IdentityKeys", "SecretFiles",

@@ -51,6 +51,15 @@ struct ReceptionTests {
         #expect(incarnation.reception(of: 300, log, isStranded: false) == .new)
     }
 
+    @Test("A packet that comes after its number was given up counts as late, and as a duplicate")
+    func late() {
+        var arrivals = Arrivals()
+        arrivals.noteDuplicate()
+        arrivals.noteLate()
+        #expect(arrivals.late == 1)
+        #expect(arrivals.duplicates == 2)
+    }
+
     @Test("A number far ahead is rejected while the stream continues, and is a jump if nothing else arrives")
     func farAhead() {
         let incarnation = incarnation()

@@ -7,7 +7,7 @@ import Testing
 @Suite("Datagrams of transport packets")
 struct DatagramPackerTests {
     private func packets(_ range: Range<Int>) -> [UInt8] {
-        range.flatMap { number in [0x47, UInt8(number & 0xff)] + [UInt8](repeating: 0, count: 186) }
+        range.flatMap { number -> [UInt8] in [0x47, UInt8(number & 0xff)] + [UInt8](repeating: 0, count: 186) }
     }
 
     private func milliseconds(_ count: Int64) -> MonotonicInstant { .zero + .milliseconds(count) }

@@ -109,7 +109,7 @@ extension RelayNode {
             highestSequence: stream.incarnation?.index.highest ?? 0, packetsIn: stream.arrivals.packetsIn,
             bytesIn: stream.arrivals.bytesIn, packetsOut: stream.departures.packetsOut, children: stream.children.count,
             viewers: viewers, paths: paths, delivered: stream.deliveries.delivered, lost: stream.deliveries.lost,
-            repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates, late: stream.arrivals.late,
+            repaired: stream.arrivals.repaired, duplicates: stream.arrivals.duplicates, late: stream.late,
             gapMillisecondsMax: stream.deliveries.gapMax.seconds * 1_000, residence: stream.departures.residence,
             problem: stream.candidates.problem?.description, feedsDifferent: feedsDifferent(of: stream, at: now))
         report.election = electionStatus(of: stream.name, at: now)

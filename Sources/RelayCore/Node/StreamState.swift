@@ -95,6 +95,9 @@ final class StreamState {
     }
 
     var hasDemand: Bool { isWanted || !children.isEmpty }
+    /// Packets that arrived after they had been given up. At most as many as were lost, because a packet that the log
+    /// has overwritten may come again, too.
+    var late: UInt64 { min(arrivals.late, deliveries.lost) }
 
     /// Packets arrived here recently, or this node is the stream's entrypoint. The answers on which such a stream
     /// depends are kept when there is no room for all.

@@ -16,7 +16,8 @@ struct Arrivals {
     private(set) var bytesIn: UInt64 = 0
     private(set) var repaired: UInt64 = 0
     private(set) var duplicates: UInt64 = 0
-    /// At an edge: packets that arrived after they had been given up. They are among the duplicates, too.
+    /// At an edge: packets that arrived after they had been given up, or after the log had overwritten them. They are
+    /// among the duplicates, too.
     private(set) var late: UInt64 = 0
 
     @inline(__always) mutating func noteArrival(at now: MonotonicInstant) { lastArrival = now }

@@ -9,16 +9,20 @@ struct RequestCommand: AsyncParsableCommand {
         commandName: "request",
         abstract: "Request a stream from an edge over UDP, until SIGTERM or SIGINT.",
         discussion: """
-            Prints where the stream can be received, e.g. udp://@239.1.0.17:5000, as soon as it comes, and renews the
-            request. The edge needs --udp-out, or --udp-out-allow for --to.
+            Prints where the stream can be received, e.g. udp://@239.1.0.17:5000, as soon as \
+            it comes, and renews the request. The edge needs --udp-out, or --udp-out-allow for \
+            --to.
 
-            With a command after --, runs it when the stream comes, with {url} replaced by the address, and ends with
-            it; a signal ends the command first. So a streaming server's own hook is enough:
-              MediaMTX       runOnDemand: reflector request $MTX_PATH -- ffmpeg -i {url} -c copy
-                               -f rtsp rtsp://127.0.0.1:$RTSP_PORT/$MTX_PATH
-              nginx-rtmp     exec_pull reflector request $app/$name -- ffmpeg -i "{url}" -c copy
-                               -f flv rtmp://127.0.0.1/$app/$name;
-                             exec_kill_signal term;
+            With a command after --, runs it when the stream comes, with {url} replaced by the \
+            address, and ends with it; a signal ends the command first. So a streaming server's \
+            own hook is enough.
+              MediaMTX:
+                runOnDemand: reflector request $MTX_PATH -- ffmpeg -i {url}
+                  -c copy -f rtsp rtsp://127.0.0.1:$RTSP_PORT/$MTX_PATH
+              nginx-rtmp:
+                exec_pull reflector request $app/$name -- ffmpeg -i "{url}"
+                  -c copy -f flv rtmp://127.0.0.1/$app/$name;
+                exec_kill_signal term;
 
             Exit status: 0 ended by a signal, 1 refused, 2 wrong usage; otherwise that of the command.
             """)
