@@ -210,5 +210,6 @@ class Commands:
                 parents = [path["parent"] for path in stream["paths"] if path["state"] == "live"]
                 text.append(
                     f"{edge}: {stream['name']} of {stream.get('source') or 'nobody'}, from "
-                    f"{', '.join(parents) or 'nobody'}; {stream['delivered']} delivered, {stream['lost']} lost, {stream['repaired']} repaired")
+                    f"{', '.join(parents) or 'nobody'}; {stream['delivered']} delivered, {stream['lost']} lost, "
+                    f"{stream['repaired']} repaired")
         return "\n".join(text)
