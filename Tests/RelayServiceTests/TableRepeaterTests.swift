@@ -75,7 +75,9 @@ struct TableRepeaterTests {
                 let bytes = Array(packets.joined())
                 input += bytes
                 bytes.withUnsafeBytes { all in
-                    _ = repeater.pass(all, at: .zero + .milliseconds(Int64(round * 4_000 + milliseconds))) { output += $0 }
+                    _ = repeater.pass(all, at: .zero + .milliseconds(Int64(round * 4_000 + milliseconds))) {
+                        output += $0
+                    }
                 }
             }
         }

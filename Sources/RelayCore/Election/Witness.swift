@@ -309,7 +309,9 @@ struct Witness {
     private func entry(
         of name: StreamName, at now: MonotonicInstant, _ core: borrowing NodeCore
     ) -> WitnessReport.Entry? {
-        guard let election = elections[name], election.leader != nil || election.isOrphan(core.configuration.election, at: now) else { return nil }
+        guard let election = elections[name],
+            election.leader != nil || election.isOrphan(core.configuration.election, at: now)
+        else { return nil }
         let hasSubscribers = election.leader == nil && core.streams[name]?.hasDemand == true
         return WitnessReport.Entry(stream: name, leader: election.leader, hasSubscribers: hasSubscribers)
     }

@@ -11,7 +11,9 @@ struct AnnouncementList {
         /// The zone does not name the entrypoint as a candidate of this stream. This is counted once for each item.
         var isRefused = false
 
-        init(_ entry: Announce.Entry) { (portset, incarnation, supply) = (entry.portset, entry.incarnation, entry.supply) }
+        init(_ entry: Announce.Entry) {
+            (portset, incarnation, supply) = (entry.portset, entry.incarnation, entry.supply)
+        }
     }
 
     /// What happened to a page.

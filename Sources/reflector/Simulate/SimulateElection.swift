@@ -185,7 +185,8 @@ struct SimulateElection: ParsableCommand {
             let measured = [gaps[0], gaps[gaps.count / 2], gaps[gaps.count * 9 / 10], gaps[gaps.count - 1]]
             let counts = cell("\(gaps.count)", 6) + cell("\(lost)", 7) + cell("\(late)", 7)
             let columns = measured.map { cell("\($0.milliseconds)", 8) }.joined()
-            print(failure.rawValue.padding(toLength: 26, withPad: " ", startingAt: 0) + counts + "   gaps, ms:" + columns)
+            let name = failure.rawValue.padding(toLength: 26, withPad: " ", startingAt: 0)
+            print(name + counts + "   gaps, ms:" + columns)
         }
         let runs = seeds.range.count * HotFailures.Failure.allCases.count
         print("\(runs - failed) of \(runs) runs good; 200 packets a second, one feed up to 100 ms behind the other")
