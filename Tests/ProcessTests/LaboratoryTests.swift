@@ -20,7 +20,10 @@ struct LaboratoryTests {
         #expect(result.code == 0 && failed.isEmpty, "\(failed.joined(separator: "\n"))\n\(result.errors)")
     }
 
-    @Test("Thirty seconds of chaos with 20 nodes, 12 streams and 108 viewers: nothing violated")
+    /// Two cores are fully busy with it, so it is not among the tests of every change: `REFLECTOR_CHAOS=1` runs it.
+    @Test(
+        "Thirty seconds of chaos with 20 nodes, 12 streams and 108 viewers: nothing violated",
+        .enabled(if: ProcessInfo.processInfo.environment["REFLECTOR_CHAOS"] != nil))
     func chaos() throws {
         let result = try Program.run(
             Self.netlab, ["chaos", "--for", "30", "--seed", "1", "--program", Program.reflector], seconds: 90)
