@@ -55,6 +55,13 @@ struct SecurityTests {
         }
     }
 
+    /// Whether the bytes are those of the input without a gap. The viewer may have joined after the first ones, and the
+    /// edge holds back an incomplete picture at the end.
+    private static func isPart(_ delivered: Data, of input: Data) -> Bool {
+        guard let start = input.range(of: delivered.prefix(8 * 188))?.lowerBound else { return false }
+        return input[start...].starts(with: delivered)
+    }
+
     private func handshakesRefused(_ network: TestNetwork) async throws -> UInt64 {
         var sum: UInt64 = 0
         for node in ["nyc-1", "nyc-2", "lon-1", "lon-2", "sjc-1"] {
@@ -81,8 +88,7 @@ struct SecurityTests {
                 "ep-bos": ["--tcp", "live/news=\(entrypoint):9000", "--ingest-rate-max", "3000000"],
             ])
 
-            // It ends with a whole picture: the edge holds back an incomplete one.
-            let input = try Data(contentsOf: URL(fileURLWithPath: TestPictureFile.path)).prefix(15_926 * 188)
+            let input = try Data(contentsOf: URL(fileURLWithPath: TestPictureFile.path)).prefix(15_957 * 188)
             let file = network.folder + "/input.ts"
             try input.write(to: URL(fileURLWithPath: file))
             let feed = """
@@ -122,7 +128,7 @@ struct SecurityTests {
             // counted as an unknown token or as a bad seal.
             _ = try? await eventually("the last bytes at the viewer", every: .milliseconds(250)) {
                 let delivered = try Data(contentsOf: URL(fileURLWithPath: output))
-                return delivered.count > input.count * 8 / 10 && input.suffix(delivered.count) == delivered
+                return delivered.count > input.count * 9 / 10 && Self.isPart(delivered, of: input)
             }
             let forged = wiretap.forged
             _ = try? await eventually("the counts of the forged packets at the edge") {
@@ -146,7 +152,7 @@ struct SecurityTests {
             #expect(status.lost == 0)
             let delivered = try Data(contentsOf: URL(fileURLWithPath: output))
             #expect(delivered.count > input.count * 8 / 10)
-            #expect(input.suffix(delivered.count) == delivered, "not the bytes of the input")
+            #expect(Self.isPart(delivered, of: input), "not the bytes of the input")
             print(
                 """
                 forged data: \(forged) sent, \(counters["rejected_bad_seal"] ?? 0) bad seals, \
