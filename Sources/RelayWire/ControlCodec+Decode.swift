@@ -75,6 +75,8 @@ extension ControlCodec {
             throw .unknownValue
         }
         let rate = try reader.read(UInt8.self)
+        let silent = try reader.read(UInt16.self)
+        if case .resume = start {} else if silent != 0 { throw .unknownValue }
         let pathLength = try reader.read(UInt8.self)
         guard pathLength <= Subscribe.pathLengthMax else { throw .tooMany }
         var path: [NodeID] = []
@@ -82,7 +84,7 @@ extension ControlCodec {
         for _ in 0..<pathLength { path.append(NodeID(try reader.read())) }
         return Subscribe(
             subscription: subscription, stream: try reader.readStreamName(), portset: portset, start: start,
-            rateSixteenths: rate, path: path, isExtra: kind & Subscribe.extraFlag != 0)
+            rateSixteenths: rate, silentMilliseconds: silent, path: path, isExtra: kind & Subscribe.extraFlag != 0)
     }
 
     private static func decodeSubscribeReply(_ reader: inout WireReader) throws(WireError) -> SubscribeReply {

@@ -67,6 +67,7 @@ extension ControlCodec {
             writer.writeSequence(sequence)
         }
         writer.write(subscribe.rateSixteenths)
+        writer.write(subscribe.silentMilliseconds)
         writer.writeCount(subscribe.path.count, max: Subscribe.pathLengthMax)
         for node in subscribe.path { writer.write(node.rawValue) }
         writer.writeName(subscribe.stream.text)

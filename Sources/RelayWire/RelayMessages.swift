@@ -43,6 +43,9 @@ public struct Subscribe: Sendable, Equatable {
     public var start: Start
     /// Backlog speed as a multiple of the arrival rate, in sixteenths: 32 is 2×.
     public var rateSixteenths: UInt8
+    /// How long the child has got no packet of the incarnation that it resumes, in ms; `.max` if longer or unknown, 0
+    /// unless it resumes. A parent with another source sends that much of its past, and a little more.
+    public var silentMilliseconds: UInt16
     /// The sender, unless it is an edge, and the relays that fetch the stream through it; at most `pathLengthMax`. A
     /// node that finds its own id in the path has detected a loop.
     public var path: [NodeID]
@@ -55,13 +58,14 @@ public struct Subscribe: Sendable, Equatable {
 
     public init(
         subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8,
-        path: [NodeID], isExtra: Bool = false
+        silentMilliseconds: UInt16 = 0, path: [NodeID], isExtra: Bool = false
     ) {
         self.subscription = subscription
         self.stream = stream
         self.portset = portset
         self.start = start
         self.rateSixteenths = rateSixteenths
+        self.silentMilliseconds = silentMilliseconds
         self.path = path
         self.isExtra = isExtra
     }

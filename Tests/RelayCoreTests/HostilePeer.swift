@@ -187,13 +187,14 @@ final class HostilePeer {
     func forgetKey(of tag: IncarnationTag) { sealKeys[tag] = nil }
 
     func subscribe(
-        _ stream: StreamName, _ subscription: UInt32 = 1, _ start: Subscribe.Start = .live, rate: UInt8 = 32
+        _ stream: StreamName, _ subscription: UInt32 = 1, _ start: Subscribe.Start = .live, rate: UInt8 = 32,
+        silent: UInt16 = 0
     ) {
         send(
             .subscribe(
                 Subscribe(
                     subscription: subscription, stream: stream, portset: PortsetID(7), start: start,
-                    rateSixteenths: rate, path: [])))
+                    rateSixteenths: rate, silentMilliseconds: silent, path: [])))
     }
 
     /// Renews the lease of the link, and reports received and missed packets.

@@ -136,7 +136,8 @@ struct DocumentedVectors {
             "Subscribe, resume, extra path",
             .subscribe(
                 subscribe(
-                    .resume(tag, SequenceNumber(42)), rate: 32, path: [child, NodeID(name: "edge-2")], isExtra: true))
+                    .resume(tag, SequenceNumber(42)), rate: 32, silent: 150, path: [child, NodeID(name: "edge-2")],
+                    isExtra: true))
         ),
         ("Unsubscribe", .unsubscribe(subscription: 7)),
         (
@@ -243,10 +244,10 @@ struct DocumentedVectors {
     ]
 
     private static func subscribe(
-        _ start: Subscribe.Start, rate: UInt8, path: [NodeID], isExtra: Bool = false
+        _ start: Subscribe.Start, rate: UInt8, silent: UInt16 = 0, path: [NodeID], isExtra: Bool = false
     ) -> Subscribe {
         Subscribe(
-            subscription: 7, stream: stream, portset: PortsetID(4096), start: start, rateSixteenths: rate, path: path,
-            isExtra: isExtra)
+            subscription: 7, stream: stream, portset: PortsetID(4096), start: start, rateSixteenths: rate,
+            silentMilliseconds: silent, path: path, isExtra: isExtra)
     }
 }

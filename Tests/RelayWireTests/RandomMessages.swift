@@ -132,11 +132,13 @@ extension SeededGenerator {
             .live, .preburst, .resume(IncarnationTag(word()), SequenceNumber(word() >> 2)),
         ]
         let start = starts.randomElement(using: &self) ?? .live
+        let silent = if case .resume = start { UInt16(truncatingIfNeeded: word()) } else { UInt16(0) }
         let path = (0..<Int.random(in: 0...Subscribe.pathLengthMax, using: &self)).map { _ in NodeID(word()) }
         return Subscribe(
             subscription: UInt32(truncatingIfNeeded: word()), stream: streamName(),
             portset: PortsetID(UInt16(truncatingIfNeeded: word())), start: start,
-            rateSixteenths: UInt8(truncatingIfNeeded: word()), path: path, isExtra: Bool.random(using: &self))
+            rateSixteenths: UInt8(truncatingIfNeeded: word()), silentMilliseconds: silent, path: path,
+            isExtra: Bool.random(using: &self))
     }
 
     private mutating func linkHeartbeat() -> LinkHeartbeat {

@@ -271,7 +271,7 @@ struct StrictDecodingTests {
         }
     }
 
-    @Test("Subscribe: an unknown start, numbers without a resume, too long a path, a bad stream name")
+    @Test("Subscribe: an unknown start, numbers or a silence without a resume, too long a path, a bad stream name")
     func subscribe() {
         let bytes = Bytes.encode(
             .subscribe(
@@ -283,10 +283,11 @@ struct StrictDecodingTests {
         for index in 26..<42 {
             #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, index, 1)) }
         }
-        #expect(throws: WireError.tooMany) { try Bytes.control(with(bytes, 43, 9)) }
-        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 43, 8)) }
-        #expect(throws: WireError.badName) { try Bytes.control(with(bytes, 45, UInt8(ascii: "L"))) }
-        #expect(throws: WireError.badName) { try Bytes.control(with(bytes, 45, UInt8(ascii: "/"))) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 44, 1)) }
+        #expect(throws: WireError.tooMany) { try Bytes.control(with(bytes, 45, 9)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 45, 8)) }
+        #expect(throws: WireError.badName) { try Bytes.control(with(bytes, 47, UInt8(ascii: "L"))) }
+        #expect(throws: WireError.badName) { try Bytes.control(with(bytes, 47, UInt8(ascii: "/"))) }
     }
 
     @Test("Nak: no ranges, an empty range, more than 64 numbers, numbers out of range")

@@ -106,8 +106,8 @@ def control(key, token, counter, kind, body):
     return message + hmac.new(key, message, hashlib.sha256).digest()[:16]
 
 
-def subscribe(start_kind, tag, sequence, rate, path):
-    return (struct.pack(">IHBQQBB", SUBSCRIPTION, PORTSET, start_kind, tag, sequence, rate, len(path))
+def subscribe(start_kind, tag, sequence, rate, silent, path):
+    return (struct.pack(">IHBQQBHB", SUBSCRIPTION, PORTSET, start_kind, tag, sequence, rate, silent, len(path))
             + b"".join(struct.pack(">Q", node) for node in path) + name(STREAM))
 
 
@@ -131,9 +131,9 @@ def size_probe(length):
 def from_child():
     edges = [node_id("edge-1"), node_id("edge-2")]
     digest = announced_digest(STREAM, PORTSET, LIVE) + announced_digest(OTHER_STREAM, OTHER_PORTSET, ABLE) & WORD
-    yield "Subscribe, live", 1, subscribe(0, 0, 0, 16, [])
-    yield "Subscribe, preburst", 1, subscribe(1, 0, 0, 32, edges[:1])
-    yield "Subscribe, resume, extra path", 1, subscribe(0x82, TAG, 42, 32, edges)
+    yield "Subscribe, live", 1, subscribe(0, 0, 0, 16, 0, [])
+    yield "Subscribe, preburst", 1, subscribe(1, 0, 0, 32, 0, edges[:1])
+    yield "Subscribe, resume, extra path", 1, subscribe(0x82, TAG, 42, 32, 150, edges)
     yield "Unsubscribe", 3, struct.pack(">I", SUBSCRIPTION)
     yield "Renew", 5, struct.pack(
         ">QHQQQIII", 0x5152535455565758, 1, mix(SUBSCRIPTION), 1_000_001, 999_001, 250, 1000, 3)

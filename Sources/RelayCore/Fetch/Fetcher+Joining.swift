@@ -54,7 +54,8 @@ extension Fetcher {
         }
         let request = Subscribe(
             subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
-            start: path.start, rateSixteenths: core.configuration.backlogSixteenths, path: below,
+            start: path.start, rateSixteenths: core.configuration.backlogSixteenths,
+            silentMilliseconds: path.start.isResume ? silence(of: stream, at: now) : 0, path: below,
             isExtra: path.isExtra && stream.paths.hasSettled(besides: path))
         core.context.count(.subscribesSent)
         core.send(.subscribe(request), on: path.link, at: now)
@@ -82,6 +83,18 @@ extension Fetcher {
         if let lowest { return .resume(lowest.tag, lowest.sequence) }
         return stream.children.isEmpty ? .preburst : .live
     }
+
+    /// For how long this node has got no packet of the stream, in ms; the maximum if that is unknown. A source that was
+    /// adopted a short time ago may not have brought all that its predecessor lacks.
+    func silence(of stream: StreamState, at now: MonotonicInstant) -> UInt16 {
+        guard stream.incarnation != nil, let adopted = stream.arrivals.adoptedAt,
+            now - adopted >= Self.completeAfter
+        else { return .max }
+        return UInt16(clamping: (now - stream.arrivals.lastKept).milliseconds)
+    }
+
+    /// A new source has brought its past after this time.
+    private static var completeAfter: TimeSpan { .seconds(2) }
 
     func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         core.endTwin(on: path, of: stream)

@@ -23,6 +23,8 @@ final class ChildSubscription {
     /// Where the child wants to start; a preburst after a change of incarnation or a rewind. Read by `Fetcher`.
     private(set) var start: Subscribe.Start
     let rateSixteenths: UInt8
+    /// Since when the child has been without packets of the incarnation that it resumes; nil if that is unknown.
+    let silentSince: MonotonicInstant?
     /// The child gets the past of another source. Its viewers get nothing until that reaches the place where they are.
     private(set) var isSplicing = false
     let path: [NodeID]
@@ -58,6 +60,8 @@ final class ChildSubscription {
         portset = request.portset
         start = request.start
         self.rateSixteenths = rateSixteenths
+        silentSince =
+            request.silentMilliseconds == .max ? nil : now - .milliseconds(Int64(request.silentMilliseconds))
         path = request.path
         isExtra = request.isExtra
         self.grant = grant

@@ -12,9 +12,11 @@ extension Server {
         case below(wanted: UInt64, oldest: UInt64)
     }
 
-    /// A child that resumes from another source gets this much of the new source's past, because it may have been
-    /// without packets for this long.
-    private static var spliceSpan: TimeSpan { .seconds(2) }
+    /// A child that resumes from another source gets at most this much of the new source's past.
+    private static var spliceSpanMax: TimeSpan { .seconds(2) }
+    /// That past is this much longer than the child has been without packets, because the new source may be ahead of
+    /// the previous one. Viewers wait for all of it, so it is short.
+    private static var spliceMargin: TimeSpan { .milliseconds(500) }
 
     /// True once this node knows what it would send: the stream is provided here, or a parent has accepted us.
     func canServe(_ stream: StreamState) -> Bool {
@@ -47,7 +49,8 @@ extension Server {
             if tag != incarnation.tag {
                 // The new source continues about where the previous one stopped, so a whole ring is not needed.
                 subscription.beginSplice()
-                return .at(oldestHeld(of: incarnation, span: Self.spliceSpan, at: now, &core))
+                let span = subscription.silentSince.map { min(now - $0 + Self.spliceMargin, Self.spliceSpanMax) }
+                return .at(oldestHeld(of: incarnation, span: span ?? Self.spliceSpanMax, at: now, &core))
             }
             return sequence.rawValue >= oldest
                 ? .at(min(sequence.rawValue, next)) : .below(wanted: sequence.rawValue, oldest: oldest)

@@ -38,7 +38,7 @@ struct SourceSplice {
     /// A PID that first appears later than this is not marked.
     private static let settledMax = TimeSpan.seconds(10)
     /// The clocks agree if the new source is at most this far behind where the old one would be now, or ahead of it, 90
-    /// kHz. It is behind by the past that an entrypoint gives, 2 s.
+    /// kHz. It is behind by the past that an entrypoint gives, at most 2 s.
     private static let behindMax = 5 * TimestampUnwrapper.ticksPerSecond
     private static let aheadMax = 3 * TimestampUnwrapper.ticksPerSecond
     /// Largest difference between the distances of clock reference and time stamps in the two sources, 90 kHz.
