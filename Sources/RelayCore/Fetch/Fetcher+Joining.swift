@@ -84,12 +84,11 @@ extension Fetcher {
         return stream.children.isEmpty ? .preburst : .live
     }
 
-    /// For how long this node has got no packet of the stream, in ms; the maximum if that is unknown. A source that was
-    /// adopted a short time ago may not have brought all that its predecessor lacks.
+    /// For how long this node has got no packet of the stream, in ms; the maximum if that is unknown. A source that took
+    /// the place of another one a short time ago may not have brought all that its predecessor lacks.
     func silence(of stream: StreamState, at now: MonotonicInstant) -> UInt16 {
-        guard stream.incarnation != nil, let adopted = stream.arrivals.adoptedAt,
-            now - adopted >= Self.completeAfter
-        else { return .max }
+        guard stream.incarnation != nil else { return .max }
+        if let replaced = stream.arrivals.replacedAt, now - replaced < Self.completeAfter { return .max }
         return UInt16(clamping: (now - stream.arrivals.lastKept).milliseconds)
     }
 

@@ -9,6 +9,8 @@ struct Arrivals {
     private(set) var lastKept: MonotonicInstant = .zero
     /// When the stream last switched to an incarnation, the first one included; nil if it never has.
     private(set) var adoptedAt: MonotonicInstant?
+    /// When an incarnation last took the place of another one; nil if that never happened.
+    private(set) var replacedAt: MonotonicInstant?
     private(set) var rate = ArrivalRate()
     /// When backlog packets were last seen arriving (`StreamState.isFilling`).
     private(set) var filledAt: MonotonicInstant?
@@ -45,6 +47,7 @@ struct Arrivals {
 
     /// The stream has switched to an incarnation, its first or another one.
     mutating func noteAdopted(at now: MonotonicInstant) {
+        if adoptedAt != nil { replacedAt = now }
         adoptedAt = now
         lastKept = now
     }
