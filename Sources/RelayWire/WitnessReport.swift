@@ -36,11 +36,8 @@ public struct WitnessReport: Sendable, Equatable {
 
     /// A report, or what has changed in it since the version `base`, in pages of one datagram each.
     public static func pages(version: UInt64, base: UInt64 = 0, of entries: [Entry]) -> [WitnessReport] {
-        let pages = Paging.pages(of: entries, head: PageHeader.length) { 10 + $0.stream.text.utf8.count }
-        return pages.enumerated().map { number, page in
-            let header = PageHeader(
-                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
-            return WitnessReport(header, entries: page)
+        Paging.messages(version: version, base: base, of: entries, bytes: { 10 + $0.stream.text.utf8.count }) {
+            WitnessReport($0, entries: $1)
         }
     }
 }
