@@ -47,11 +47,8 @@ public struct Announce: Sendable, Equatable {
 
     /// A list, or what has changed in it since the version `base`, in pages of one datagram each.
     public static func pages(version: UInt64, base: UInt64 = 0, of entries: [Entry]) -> [Announce] {
-        let pages = Paging.pages(of: entries, head: PageHeader.length) { 20 + $0.stream.text.utf8.count }
-        return pages.enumerated().map { number, page in
-            let header = PageHeader(
-                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
-            return Announce(header, entries: page)
+        Paging.messages(version: version, base: base, of: entries, bytes: { 20 + $0.stream.text.utf8.count }) {
+            Announce($0, entries: $1)
         }
     }
 }

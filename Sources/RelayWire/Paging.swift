@@ -18,19 +18,30 @@ enum Paging {
         return count
     }
 
-    /// The whole list in pages of control messages, in its order; one empty page if there are no entries.
+    /// All entries in control messages of one datagram each, in their order; one message without entries if there are none.
     ///
-    /// - Parameter head: bytes of the message's body before the entries.
-    static func pages<Entry>(of entries: [Entry], head: Int, bytes: (Entry) -> Int) -> [[Entry]] {
-        let room = WireLimits.announceLengthMax - ControlCodec.lengthMin - head
-        var pages: [[Entry]] = []
+    /// - Parameters:
+    ///   - version: the version of the list that the messages bring the receiver to.
+    ///   - base: the version that the receiver must hold already; 0 if the entries are the whole list.
+    ///   - bytes: length of one entry.
+    ///   - message: makes a message from its header and its entries.
+    static func messages<Entry, Message>(
+        version: UInt64, base: UInt64, of entries: [Entry], bytes: (Entry) -> Int,
+        message: (PageHeader, [Entry]) -> Message
+    ) -> [Message] {
+        let room = WireLimits.announceLengthMax - ControlCodec.lengthMin - PageHeader.length
+        var pages: [ArraySlice<Entry>] = []
         var rest = entries[...]
         repeat {
             let count = count(rest, bytesMax: room, countMax: Int(UInt8.max), bytes: bytes)
-            pages.append(Array(rest.prefix(count)))
+            pages.append(rest.prefix(count))
             rest = rest.dropFirst(count)
         } while !rest.isEmpty
-        return pages
+        return pages.enumerated().map { number, page in
+            let header = PageHeader(
+                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
+            return message(header, Array(page))
+        }
     }
 }
 

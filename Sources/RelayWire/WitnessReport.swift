@@ -1,16 +1,17 @@
 import ReflectorModel
 
-/// What a set reflector, as a witness, says to an entrypoint about the streams that both know ([A] §V-A): who leads each
-/// of them, or that nobody does. It comes in pages, like an announcement, and like it tells the whole or what has changed.
+/// A report from a set reflector, as a witness, to an entrypoint. It says for each stream that both know which entrypoint
+/// leads it ([A] §V-A). Like an announcement, it has pages, and contains either all streams or those that have changed.
 public struct WitnessReport: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public var stream: StreamName
-        /// The entrypoint that leads the stream as this witness sees it; nil if nobody does: the stream is orphaned.
+        /// The entrypoint that leads the stream, in this witness's view. Nil if no entrypoint leads it: the stream is
+        /// orphaned.
         public var leader: NodeID?
         /// The witness has subscribers of the stream.
         public var hasSubscribers: Bool
-        /// The report says nothing about the stream any more. Only in a report of what has changed, and then there is
-        /// neither leader nor subscriber.
+        /// The stream is no longer in the report. Only a report of changes has such an entry; its `leader` is nil, and its
+        /// `hasSubscribers` is false.
         public var isWithdrawn: Bool
 
         public init(stream: StreamName, leader: NodeID?, hasSubscribers: Bool, isWithdrawn: Bool = false) {
@@ -20,7 +21,7 @@ public struct WitnessReport: Sendable, Equatable {
             self.isWithdrawn = isWithdrawn
         }
 
-        /// The report says nothing about the stream any more.
+        /// The stream is no longer in the report.
         public static func withdrawn(_ stream: StreamName) -> Entry {
             Entry(stream: stream, leader: nil, hasSubscribers: false, isWithdrawn: true)
         }
@@ -34,13 +35,10 @@ public struct WitnessReport: Sendable, Equatable {
         self.entries = entries
     }
 
-    /// A report, or what has changed in it since the version `base`, in pages of one datagram each.
+    /// The pages of a report, or of its changes since the version `base`. Each page fits into one datagram.
     public static func pages(version: UInt64, base: UInt64 = 0, of entries: [Entry]) -> [WitnessReport] {
-        let pages = Paging.pages(of: entries, head: PageHeader.length) { 10 + $0.stream.text.utf8.count }
-        return pages.enumerated().map { number, page in
-            let header = PageHeader(
-                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
-            return WitnessReport(header, entries: page)
+        Paging.messages(version: version, base: base, of: entries, bytes: { 10 + $0.stream.text.utf8.count }) {
+            WitnessReport($0, entries: $1)
         }
     }
 }

@@ -2,18 +2,18 @@ import Glibc
 import DatagramIO
 import ReflectorModel
 
-/// Where an output sends.
+/// The address to which an output sends.
 struct Destination: Hashable, Sendable {
     var endpoint: Endpoint
     /// Nil for unicast.
     var group: GroupSending?
 
-    /// What a streaming server or player is told: `udp://@239.1.0.17:5000`. The `@` means "receive at" to VLC; ffmpeg
-    /// ignores it.
+    /// The address in the form that streaming servers and players read: `udp://@239.1.0.17:5000`. VLC reads the `@` as
+    /// "receive at"; ffmpeg ignores it.
     var url: String { "\(group?.isRTP ?? false ? "rtp" : "udp")://@\(endpoint)" }
 }
 
-/// Why a request is refused, with its HTTP status.
+/// Why the edge refuses a request, with the HTTP status of the answer.
 enum HandoverRefusal: String, Error, CaseIterable, Sendable {
     case malformed
     case notAllowed
@@ -68,7 +68,7 @@ enum HandoverRefusal: String, Error, CaseIterable, Sendable {
     }
 }
 
-/// Finds the destination of a request within what the operator allows.
+/// Chooses the destination of a request among those that the operator allows.
 struct DestinationRules: Sendable {
     private let configuration: HandoverConfiguration
     private let ownGroups: [StreamName: StreamGroup]
@@ -82,8 +82,8 @@ struct DestinationRules: Sendable {
 
     /// - Parameters:
     ///   - wanted: the destination that the request names; nil for the stream's group.
-    ///   - isV4: the family of the group; nil for the usual one.
-    ///   - used: the stream that is sent to a destination now.
+    ///   - isV4: the family of the group; nil if either will do.
+    ///   - used: returns the stream that an output sends to a destination now.
     /// - Returns: the destination, and whether the stream's first group is in use by another stream.
     func destination(
         of stream: StreamName, wanted: Endpoint?, isV4: Bool?, used: (Endpoint) -> StreamName?
@@ -125,7 +125,7 @@ struct DestinationRules: Sendable {
         return Destination(endpoint: wanted)
     }
 
-    /// False if the kernel takes the address for a broadcast address, or has no route to it: connecting a socket that
-    /// may not broadcast sends nothing and fails (ip(7)).
+    /// False if the kernel has no route to the address, or treats it as a broadcast address. The check connects a socket
+    /// without the right to broadcast: that sends nothing, and fails in both cases (ip(7)).
     private static func isHost(_ endpoint: Endpoint) -> Bool { LocalAddresses.source(towards: endpoint) != nil }
 }

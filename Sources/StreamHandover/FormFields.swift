@@ -1,3 +1,5 @@
+import Foundation
+
 /// The fields of an `application/x-www-form-urlencoded` body or of a query, percent-decoded.
 struct FormFields {
     static let countMax = 64
@@ -8,11 +10,10 @@ struct FormFields {
     init?(_ text: some Sequence<UInt8>) {
         var name: [UInt8]?
         var part: [UInt8] = []
-        func decoded(_ bytes: [UInt8]) -> String? { Self.decode(bytes) }
         func append(_ fields: inout [(name: String, value: String)]) -> Bool {
             guard name != nil || !part.isEmpty else { return true }
-            guard fields.count < Self.countMax, let key = decoded(name ?? part),
-                let value = name == nil ? "" : decoded(part)
+            guard fields.count < Self.countMax, let key = Self.decode(name ?? part),
+                let value = name == nil ? "" : Self.decode(part)
             else { return false }
             fields.append((key, value))
             return true
@@ -36,29 +37,12 @@ struct FormFields {
     var names: [String] { fields.map(\.name) }
 
     private static func decode(_ bytes: [UInt8]) -> String? {
-        var result: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            switch bytes[index] {
-            case UInt8(ascii: "+"): result.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard index + 2 < bytes.count, let high = digit(bytes[index + 1]), let low = digit(bytes[index + 2])
-                else { return nil }
-                result.append(high << 4 | low)
-                index += 2
-            default: result.append(bytes[index])
-            }
-            index += 1
-        }
-        return String(validating: result, as: UTF8.self)
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
+        let spaced = bytes.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
+        let escapes = bytes.count { $0 == UInt8(ascii: "%") }
+        guard let text = String(validating: spaced, as: UTF8.self)?.removingPercentEncoding,
+            // Foundation refuses invalid UTF-8, except for %A9, which it replaces by a longer character.
+            text.utf8.count == bytes.count - 2 * escapes
+        else { return nil }
+        return text
     }
 }

@@ -210,7 +210,8 @@ final class HandoverLoop: DatagramHandler {
         var absent: [(UDPOutput, String)] = []
         var (socket, isHeldBack) = (DatagramSocket?.none, false)
         first = outputs.isEmpty ? 0 : (first + 1) % outputs.count
-        for index in (first..<outputs.count).map({ $0 }) + (0..<first).map({ $0 }) {
+        for place in outputs.indices {
+            let index = (first + place) % outputs.count
             switch outputs[index].read(from: hub, at: now) {
             case .nothing: break
             case .began: hub.refundName(of: outputs[index].payer)

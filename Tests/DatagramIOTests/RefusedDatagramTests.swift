@@ -4,7 +4,7 @@ import Testing
 
 @testable import DatagramIO
 
-@Suite("Datagrams that nobody receives", .serialized)
+@Suite("A socket learns which datagrams nobody receives", .serialized)
 struct RefusedDatagramTests {
     /// A port on which nobody listens.
     private func closedPort(_ address: String) throws -> Endpoint { try DatagramSocket(bind: loopback(address)).local }

@@ -46,16 +46,22 @@ struct WitnessChangesTests {
         list.commit()
         _ = list.set(41, of: names[4])
         list.commit()
-        #expect(list.streamsChanged(since: 4) == [])
-        #expect(list.streamsChanged(since: 3) == [names[4]])
-        #expect(Set(try #require(list.streamsChanged(since: 2))) == [names[3], names[4]])
-        #expect(list.streamsChanged(since: 1) == nil, "the changes are more than the list has entries")
-        #expect(list.streamsChanged(since: 0) == nil)
-        #expect(list.streamsChanged(since: 5) == nil)
+        // A stream that has left the list is told as -1.
+        func contents(since base: UInt64) -> (base: UInt64, entries: [Int]) {
+            list.contents(since: base) { _ in -1 }
+        }
+        let all = [0, 1, 2, 41, 5, 6, 7, 8, 9]
+        #expect(contents(since: 4) == (4, []))
+        #expect(contents(since: 3) == (3, [41]))
+        #expect(contents(since: 2) == (2, [41, -1]))
+        #expect(contents(since: 1) == (0, all), "the changes are more than the list has entries")
+        #expect(contents(since: 0) == (0, all))
+        #expect(contents(since: 5) == (0, all))
         for number in 0..<VersionedList<Int>.changesMax { _ = list.set(100 + number, of: names[5]) }
         list.commit()
-        #expect(list.streamsChanged(since: 4) == [names[5]])
-        #expect(list.streamsChanged(since: 3) == nil, "the oldest changes are forgotten")
-        #expect(list.streams == names.filter { $0 != names[3] }.sorted())
+        let last = 99 + VersionedList<Int>.changesMax
+        #expect(contents(since: 4) == (4, [last]))
+        let expected = [0, 1, 2, 41, last, 6, 7, 8, 9]
+        #expect(contents(since: 3) == (0, expected), "the oldest changes are forgotten")
     }
 }

@@ -8,7 +8,8 @@
 #   request   `reflector request` prints the address, and withdraws when it ends; if it is killed, the request expires
 set -u
 reflector=$1 folder=$2 case=$3
-mkdir -p "$folder/zones" && cd "$folder" || exit 3
+. "$(dirname "$0")/two-test.sh"
+mkdir -p "$folder" && cd "$folder" || exit 3
 pids=()
 # nginx ends its workers and their commands at SIGTERM.
 trap '[ ! -s nginx.pid ] || kill -TERM $(cat nginx.pid); kill -9 "${pids[@]}" 2>/dev/null; wait 2>/dev/null' EXIT
@@ -29,29 +30,12 @@ in_server ip link set eth0 up
 in_server ip route add 239.0.0.0/8 dev eth0
 in_server ip -6 route add ff15::/16 dev eth0 table local
 
-cat >zones/two.test.zone <<'EOF'
-$TTL 5
-@ SOA ns1 hostmaster 1 3600 600 604800 5
-@ NS ns1
+make_zone_and_identities "$reflector" <<'EOF'
 ns1 A 10.9.0.1
 ep A 10.9.0.2
 set A 10.9.0.3
 edge A 10.9.0.4
 EOF
-cat >zones/two.test.portsets <<'EOF'
-setregion one hosts=set
-region r1 hosts=edge
-map s* r* one
-EOF
-echo 'stream live/news s1 entrypoints=ep push' >zones/two.test.streams
-"$reflector" keys streams keys >/dev/null 2>&1 || exit 5
-"$reflector" keys init operator --name test >/dev/null 2>&1 || exit 5
-for name in ns1 ep set edge; do "$reflector" keys request $name --identity id-$name 2>/dev/null || exit 5; done >requests
-"$reflector" keys sign requests --operator operator --zones zones >/dev/null || exit 5
-for name in ns1 ep set edge; do
-    "$reflector" keys install $name.certificate --identity id-$name --operators operator/operators >/dev/null || exit 5
-done
-key=$(awk '$1 == "stream" { print $NF; exit }' keys)
 node() {
     local what=$1 name=$2
     shift 2

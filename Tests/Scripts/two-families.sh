@@ -10,7 +10,8 @@
 #   mtu       like v6only, and the edge silently drops packets larger than an MTU of 1280
 set -u
 reflector=$1 folder=$2 case=$3
-mkdir -p "$folder/zones" && cd "$folder" || exit 3
+. "$(dirname "$0")/two-test.sh"
+mkdir -p "$folder" && cd "$folder" || exit 3
 case $case in v4parent | no6 | refused) hasSix=no ;; *) hasSix=yes ;; esac
 preload=
 pids=()
@@ -61,10 +62,7 @@ EOF
 fi
 
 six() { [ $hasSix = no ] || echo "  AAAA 2001:db8:9::$1"; }
-cat >zones/two.test.zone <<EOF
-\$TTL 5
-@ SOA ns1 hostmaster 1 3600 600 604800 5
-@ NS ns1
+make_zone_and_identities "$reflector" <<EOF
 ns1 A 10.9.0.1
 $(six 1)
 ep A 10.9.0.2
@@ -74,21 +72,6 @@ $(six 3)
 edge $([ $case = no6 ] && echo 'A 10.9.0.14' || echo 'AAAA 2001:db8:9::e')
 $([ $case = no6 ] || [ $case = v6only ] || [ $case = mtu ] || echo "  A 10.9.0.14")
 EOF
-cat >zones/two.test.portsets <<EOF
-setregion one hosts=set
-region r1 hosts=edge
-map s* r* one
-EOF
-echo 'stream live/news s1 entrypoints=ep push' >zones/two.test.streams
-
-"$reflector" keys streams keys >/dev/null 2>&1 || exit 5
-"$reflector" keys init operator --name test >/dev/null 2>&1 || exit 5
-for name in ns1 ep set edge; do "$reflector" keys request $name --identity id-$name 2>/dev/null || exit 5; done >requests
-"$reflector" keys sign requests --operator operator --zones zones >/dev/null || exit 5
-for name in ns1 ep set edge; do
-    "$reflector" keys install $name.certificate --identity id-$name --operators operator/operators >/dev/null || exit 5
-done
-key=$(awk '$1 == "stream" { print $NF; exit }' keys)
 server=10.9.0.1:5300
 case $case in v6only | mtu) edge_server='[2001:db8:9::1]:5300' ;; *) edge_server=$server ;; esac
 listen=(--listen 10.9.0.1:5300)

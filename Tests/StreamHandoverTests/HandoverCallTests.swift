@@ -81,7 +81,7 @@ struct HandoverCallTests {
     func malformed() {
         for body in [
             "", "call=play", "call=play&clientid=1", "call=play&clientid=&app=live&name=news", "call=%zz", "call=%4",
-            "call=%ff", String(repeating: "a=b&", count: 65),
+            "call=%ff", "call=%a9", "call=%c3", String(repeating: "a=b&", count: 65),
         ] {
             #expect(throws: HandoverRefusal.malformed, "\(body)") { try call("POST", "/hooks/nginx", "", body) }
         }

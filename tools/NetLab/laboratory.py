@@ -1,13 +1,12 @@
 """A running laboratory: the network, its zone, and the processes on its hosts."""
 
-import http.client
-import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
 
+import ops
 import zone
 from cables import Cables
 from description import Description
@@ -15,7 +14,7 @@ from drops import Drops
 from identities import Keys, Problem
 from namespaces import bind_file, inside
 
-OPS_PORT, DNS_PORT = 4980, 53
+DNS_PORT = 53
 READY = 40
 """Seconds within which every node must be ready, also on a busy machine."""
 NAME_SERVERS_FIRST = 0.3
@@ -107,7 +106,7 @@ class Laboratory:
     def arguments(self, name: str) -> list:
         node, host = self.description.nodes[name], self.description.hosts[name]
         common = ["--identity", self.folder / "identities" / name, "--state", self.folder / "state" / name]
-        common += ["--ops", endpoint(host.public[0], OPS_PORT)]
+        common += ["--ops", endpoint(host.public[0], ops.PORT)]
         if node.role == "nameserver":
             listen = [word for address in host.public for word in ["--listen", endpoint(address, DNS_PORT)]]
             return ["nameserver", "--zones", self.zones, *listen, "--workers", "1", *common, *node.options]
@@ -148,22 +147,11 @@ class Laboratory:
     # What nodes say.
 
     def get(self, name: str, path: str) -> bytes | None:
-        """The answer of a node's ops endpoint, asked on its own host; nil unless it is 200."""
-        address = self.description.hosts[name].public[0]
-        connection = http.client.HTTPConnection(address, OPS_PORT, timeout=1)
-        try:
-            with inside(name):
-                connection.connect()
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.read() if answer.status == 200 else None
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
+        """The answer of a node's ops endpoint, asked on its own host; None unless it is 200."""
+        return ops.get(self.description.hosts[name].public[0], path, inside(name))
 
     def status(self, name: str) -> dict:
-        return json.loads(self.get(name, "/status") or "{}")
+        return ops.status(self.description.hosts[name].public[0], inside(name))
 
 
 def endpoint(address: str, port: int) -> str:

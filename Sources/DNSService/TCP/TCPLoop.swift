@@ -223,7 +223,7 @@ final class TCPLoop: DatagramHandler {
 
     var counters: [String: UInt64] {
         var result = responder.counters(transport: "tcp")
-        for counter in TCPCounter.allCases { result[counter.rawValue] = counts[counter] ?? 0 }
+        result.merge(counts.byName) { _, own in own }
         result["tcp_connections_open"] = UInt64(open)
         return result
     }

@@ -46,13 +46,7 @@ final class TransferLog: Sendable {
         }
     }
 
-    var counters: [String: UInt64] {
-        state.withLock { state in
-            var result: [String: UInt64] = [:]
-            for counter in TransferCounter.allCases { result[counter.rawValue] = state.counters[counter] ?? 0 }
-            return result
-        }
-    }
+    var counters: [String: UInt64] { state.withLock { $0.counters.byName } }
 }
 
 /// Outcomes of transfer requests and NOTIFY messages.

@@ -8,15 +8,7 @@ public enum CertifiedRole: UInt8, Sendable, Hashable, CaseIterable, CustomString
     case observer = 4
     case nameServer = 5
 
-    public var description: String {
-        switch self {
-        case .entrypoint: "entrypoint"
-        case .set: "set"
-        case .edge: "edge"
-        case .observer: "observer"
-        case .nameServer: "name-server"
-        }
-    }
+    public var description: String { self == .nameServer ? "name-server" : nodeRole.description }
 
     /// The role that the node has in handshakes: a name server takes part only as a prober.
     public var nodeRole: NodeRole {

@@ -1,11 +1,11 @@
-/// A stream that an edge hands out as MPEG-TS over UDP, to a multicast group or to one address.
+/// The status of a stream that an edge sends as MPEG-TS over UDP, to a multicast group or to one address.
 public struct OutputStatus: Codable, Sendable, Equatable {
-    /// Where the datagrams go, as streaming servers are told: `udp://@239.1.0.17:5000`.
+    /// The destination, in the form that streaming servers get: `udp://@239.1.0.17:5000`.
     public var address: String
     public var stream: String
-    /// `waiting` (nothing has arrived yet), `flowing` or `interrupted` (the stream has ended, and is requested again).
+    /// `waiting` (nothing has arrived yet), `flowing`, or `interrupted` (the stream has ended; the edge requests it again).
     public var state: String
-    /// Requests in force: viewers at streaming servers, or servers.
+    /// Number of requests in force. A streaming server requests for each viewer, or once.
     public var requests: Int
     /// The addresses of the servers that requested it, at most 16.
     public var servers: [String]
@@ -14,16 +14,16 @@ public struct OutputStatus: Codable, Sendable, Equatable {
     public var bytes: UInt64
     /// Datagrams that the kernel refused to send.
     public var sendFailures: UInt64
-    /// Times that the output fell so far behind, because of the rate limits, that it skipped part of the stream.
+    /// How often the output skipped part of the stream because the rate limits had delayed it too much.
     public var skips: UInt64
-    /// Longest time that bytes waited here, for the rate limits or for a datagram to fill (at most 40 ms), in
-    /// milliseconds.
+    /// Longest time that bytes waited here, in milliseconds. They wait for the rate limits, and at most 40 ms until a
+    /// datagram is full.
     public var waitMillisecondsMax: Double
-    /// Packets of the stream that were missing at their deadline since it came to this edge: receivers have gaps here.
+    /// Packets that were missing at their deadline since the stream came to this edge. Receivers have gaps there.
     public var missing: UInt64?
-    /// Of these, packets that arrived after their deadline.
+    /// Packets that arrived after their deadline. They are part of `missing`.
     public var late: UInt64?
-    /// Packets of the stream that were recovered in time: receivers do not notice them.
+    /// Missing packets that were repaired in time. Receivers do not notice them.
     public var repaired: UInt64?
 
     public init(
@@ -43,7 +43,7 @@ public struct OutputStatus: Codable, Sendable, Equatable {
         self.waitMillisecondsMax = waitMillisecondsMax
     }
 
-    /// The stream's quality at the hand-over, from what the node reports of the stream.
+    /// This status with the stream's quality, which the node reports.
     public func withQuality(of stream: StreamStatus?) -> OutputStatus {
         var status = self
         status.missing = stream?.lost

@@ -36,11 +36,8 @@ struct WitnessReporting {
         list.commit()
         sentAt = now
         isMissed = false
-        if let streams = list.streamsChanged(since: held) {
-            return WitnessReport.pages(
-                version: list.version, base: held, of: streams.map { list[$0] ?? .withdrawn($0) })
-        }
-        return WitnessReport.pages(version: list.version, of: list.streams.compactMap { list[$0] })
+        let contents = list.contents(since: held, withdrawn: WitnessReport.Entry.withdrawn)
+        return WitnessReport.pages(version: list.version, base: contents.base, of: contents.entries)
     }
 
     /// When a change must be sent that waits; nil if none does.

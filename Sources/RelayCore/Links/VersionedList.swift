@@ -20,9 +20,6 @@ struct VersionedList<Entry: Equatable> {
 
     subscript(_ stream: StreamName) -> Entry? { entries[stream] }
 
-    /// The streams, sorted.
-    var streams: [StreamName] { entries.keys.sorted() }
-
     /// Changes the entry of a stream; nil removes it. False if that is no change.
     mutating func set(_ entry: Entry?, of stream: StreamName) -> Bool {
         guard entries[stream] != entry else { return false }
@@ -40,9 +37,21 @@ struct VersionedList<Entry: Equatable> {
         isChanged = false
     }
 
-    /// The streams whose entries have changed since a version, each once. Nil if the whole list must be told instead,
-    /// because the changes are not known or are more than the list has entries.
-    func streamsChanged(since base: UInt64) -> [StreamName]? {
+    /// The entries to tell a receiver that holds a version: those that have changed since then, each stream once; or all,
+    /// sorted by stream, because the changes are not known or are more than the list has entries.
+    ///
+    /// - Parameters:
+    ///   - held: 0 for none.
+    ///   - withdrawn: the entry of a stream that is no longer in the list.
+    /// - Returns: `base` is `held` for the changes, and 0 for all entries.
+    func contents(since held: UInt64, withdrawn: (StreamName) -> Entry) -> (base: UInt64, entries: [Entry]) {
+        if let streams = streamsChanged(since: held) {
+            return (held, streams.map { entries[$0] ?? withdrawn($0) })
+        }
+        return (0, entries.keys.sorted().compactMap { entries[$0] })
+    }
+
+    private func streamsChanged(since base: UInt64) -> [StreamName]? {
         guard (oldestBase...max(version, oldestBase)).contains(base) else { return nil }
         var found = Set<StreamName>()
         var streams: [StreamName] = []

@@ -62,11 +62,9 @@ struct Announcer {
     ///
     /// - Parameter held: 0 for none.
     func pages(since held: UInt64) -> [Announce] {
-        if let streams = list.streamsChanged(since: held) {
-            guard !streams.isEmpty else { return [] }
-            return Announce.pages(version: list.version, base: held, of: streams.map { list[$0] ?? .withdrawn($0) })
-        }
-        return Announce.pages(version: list.version, of: list.streams.compactMap { list[$0] })
+        guard held != list.version else { return [] }
+        let contents = list.contents(since: held, withdrawn: Announce.Entry.withdrawn)
+        return Announce.pages(version: list.version, base: contents.base, of: contents.entries)
     }
 
     // MARK: When to send

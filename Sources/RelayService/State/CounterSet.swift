@@ -1,3 +1,4 @@
+import ReflectorModel
 import Synchronization
 
 /// A fixed set of counters, written by one part of a node, readable from any thread.
@@ -16,9 +17,5 @@ public final class CounterSet<Name: RawRepresentable<String> & CaseIterable & Ha
     public func value(_ counter: Name) -> UInt64 { values.withLock { $0[counter] ?? 0 } }
 
     /// All counters by name, including those at zero.
-    public var snapshot: [String: UInt64] {
-        values.withLock { values in
-            Dictionary(uniqueKeysWithValues: Name.allCases.map { ($0.rawValue, values[$0] ?? 0) })
-        }
-    }
+    public var snapshot: [String: UInt64] { values.withLock { $0.byName } }
 }

@@ -110,10 +110,7 @@ struct NodeOptions: ParsableArguments {
     }
 
     func endpoint(_ text: String, option: String) throws -> Endpoint {
-        guard let endpoint = Endpoint(text) else {
-            throw ValidationError("\(option): '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:5300")
-        }
-        return endpoint
+        try Endpoint.argument(text, option: option, example: "127.0.0.1:5300")
     }
 
     static func region(_ text: String) throws -> RegionID {

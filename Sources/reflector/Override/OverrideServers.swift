@@ -50,12 +50,7 @@ struct OverrideServers: ParsableArguments {
     }
 
     func targets() throws -> Targets {
-        let given = try servers.map { text in
-            guard let endpoint = Endpoint(text) else {
-                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:4980")
-            }
-            return endpoint
-        }
+        let given = try servers.map { try Endpoint.argument($0, option: "--server", example: "127.0.0.1:4980") }
         if let zone, !given.isEmpty {
             return Targets(zone: zone.lowercased(), servers: given.map { Server(endpoint: $0, names: nil) })
         }

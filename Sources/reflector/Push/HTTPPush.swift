@@ -1,3 +1,4 @@
+import DatagramIO
 import Glibc
 import ReflectorModel
 
@@ -114,24 +115,7 @@ struct HTTPPush: Sendable {
             setsockopt(
                 connection, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &silence, socklen_t(MemoryLayout<Int32>.size))
         }
-        let code: Int32
-        if to.address.isV4 {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = to.port.bigEndian
-            address.sin_addr.s_addr = to.address.v4.bigEndian
-            code = withUnsafeBytes(of: &address) { Self.connect(connection, $0) }
-        } else {
-            var address = sockaddr_in6()
-            address.sin6_family = sa_family_t(AF_INET6)
-            address.sin6_port = to.port.bigEndian
-            withUnsafeMutableBytes(of: &address.sin6_addr) { bytes in
-                bytes.storeBytes(of: to.address.high.bigEndian, as: UInt64.self)
-                bytes.storeBytes(of: to.address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
-            }
-            code = withUnsafeBytes(of: &address) { Self.connect(connection, $0) }
-        }
-        guard code == 0 else {
+        guard RawSocketAddress.with(to, { Glibc.connect(connection, $0, $1) }) == 0 else {
             // The kernel calls a connection that took longer than the limit "in progress".
             let failure = Failure.system("\(to)", errno == EINPROGRESS ? ETIMEDOUT : errno)
             close(connection)
@@ -144,11 +128,6 @@ struct HTTPPush: Sendable {
     private static func limitSends(_ connection: Int32, milliseconds: Int) {
         var limit = timeval(tv_sec: milliseconds / 1_000, tv_usec: milliseconds % 1_000 * 1_000)
         setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    }
-
-    private static func connect(_ connection: Int32, _ address: UnsafeRawBufferPointer) -> Int32 {
-        Glibc.connect(
-            connection, address.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(address.count))
     }
 
     /// - Parameter mayWait: asked when the entrypoint does not take the bytes at once, if a patience was given; false

@@ -27,13 +27,13 @@ struct PushCommand: ParsableCommand {
             interrupted, 2 wrong usage.
             """)
 
-    @Argument(help: "The stream, e.g. live/news.", transform: Self.stream)
+    @Argument(help: "The stream, e.g. live/news.", transform: StreamName.argument)
     var stream: StreamName
 
     @Option(
         help: ArgumentHelp(
             "HTTP ingest of the entrypoint, ADDRESS:PORT. Up to \(Self.destinationsMax) times.", valueName: "addr:port"),
-        transform: Self.endpoint)
+        transform: { try Endpoint.argument($0, option: "--to", example: "127.0.0.1:8000") })
     var to: [Endpoint]
 
     @Option(
@@ -101,17 +101,5 @@ struct PushCommand: ParsableCommand {
         guard KeyFile.streamKeyLength.contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
         else { throw ValidationError("the stream's key is not valid: 8 to 128 letters, digits, - . _ or ~") }
         return text
-    }
-
-    private static func stream(_ text: String) throws -> StreamName {
-        guard let name = StreamName(text) else { throw ValidationError("'\(text)' is no stream name, e.g. live/news") }
-        return name
-    }
-
-    private static func endpoint(_ text: String) throws -> Endpoint {
-        guard let endpoint = Endpoint(text) else {
-            throw ValidationError("--to: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:8000")
-        }
-        return endpoint
     }
 }

@@ -27,7 +27,7 @@ struct RequestCommand: AsyncParsableCommand {
             Exit status: 0 ended by a signal, 1 refused, 2 wrong usage; otherwise that of the command.
             """)
 
-    @Argument(help: "The stream, e.g. live/news.", transform: Self.stream)
+    @Argument(help: "The stream, e.g. live/news.", transform: StreamName.argument)
     var stream: StreamName
 
     @Option(help: ArgumentHelp("The edge's endpoint for requests (--request-listen).", valueName: "url"))
@@ -36,7 +36,7 @@ struct RequestCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Send it to this address instead of the stream's multicast group, ADDRESS:PORT.", valueName: "addr:port"),
-        transform: Self.endpoint)
+        transform: { try Endpoint.argument($0, option: "--to", example: "192.0.2.7:5000") })
     var to: Endpoint?
 
     @Option(help: "How long the edge continues to send if this command dies.")
@@ -83,17 +83,5 @@ struct RequestCommand: AsyncParsableCommand {
         }
         await keeper.finish()
         guard code == 0 else { throw ExitCode(code) }
-    }
-
-    private static func stream(_ text: String) throws -> StreamName {
-        guard let name = StreamName(text) else { throw ValidationError("'\(text)' is no stream name, e.g. live/news") }
-        return name
-    }
-
-    private static func endpoint(_ text: String) throws -> Endpoint {
-        guard let endpoint = Endpoint(text) else {
-            throw ValidationError("--to: '\(text)' is not ADDRESS:PORT, e.g. 192.0.2.7:5000")
-        }
-        return endpoint
     }
 }

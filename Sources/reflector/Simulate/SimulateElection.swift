@@ -153,10 +153,10 @@ struct SimulateElection: ParsableCommand {
             let median = gaps[gaps.count / 2]
             let isMet = median <= failure.medianMax && most <= failure.longestMax
             isGood = isGood && isMet
-            let measured = [least, median, gaps[gaps.count * 9 / 10], most].map { cell("\($0.milliseconds)", 7) }
+            let measured = [least, median, gaps[gaps.count * 9 / 10], most].map { "\($0.milliseconds)".right(7) }
             print(
                 failure.rawValue.padding(toLength: 24, withPad: " ", startingAt: 0) + measured.joined()
-                    + cell("\(failure.medianMax.milliseconds)", 12) + cell("\(failure.longestMax.milliseconds)", 8)
+                    + "\(failure.medianMax.milliseconds)".right(12) + "\(failure.longestMax.milliseconds)".right(8)
                     + (isMet ? "" : "  MISSED"))
         }
         tally.close("the encoder answers a pull at once")
@@ -183,8 +183,8 @@ struct SimulateElection: ParsableCommand {
             progress.clear()
             gaps.sort()
             let measured = [gaps[0], gaps[gaps.count / 2], gaps[gaps.count * 9 / 10], gaps[gaps.count - 1]]
-            let counts = cell("\(gaps.count)", 6) + cell("\(lost)", 7) + cell("\(late)", 7)
-            let columns = measured.map { cell("\($0.milliseconds)", 8) }.joined()
+            let counts = "\(gaps.count)".right(6) + "\(lost)".right(7) + "\(late)".right(7)
+            let columns = measured.map { "\($0.milliseconds)".right(8) }.joined()
             let name = failure.rawValue.padding(toLength: 26, withPad: " ", startingAt: 0)
             print(name + counts + "   gaps, ms:" + columns)
         }
@@ -231,10 +231,6 @@ struct SimulateElection: ParsableCommand {
 }
 
 extension ElectionCanary: ExpressibleByArgument {}
-
-private func cell(_ text: String, _ width: Int) -> String {
-    String(repeating: " ", count: max(width - text.count, 1)) + text
-}
 
 /// A line that is replaced again and again on a terminal, and not printed elsewhere.
 private final class ProgressLine {

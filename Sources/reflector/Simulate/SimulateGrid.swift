@@ -70,17 +70,14 @@ struct SimulateGrid: ParsableCommand {
 
     private func row(_ result: RepairGrid.Result) -> String {
         let report = result.report
-        func cell(_ text: String, _ width: Int) -> String {
-            text + String(repeating: " ", count: max(width - text.count, 1))
-        }
         func figure(_ value: Double, _ width: Int, _ decimals: Double = 1e6) -> String {
-            cell(RepairGrid.text((value * decimals).rounded() / decimals), width)
+            RepairGrid.text((value * decimals).rounded() / decimals).left(width)
         }
         let seconds = Double(report.sent) / Double(rate)
-        return cell(result.point.name, 28) + figure(report.lossPercent, 12) + figure(report.lossPercentBound, 12)
-            + cell("\(RepairGrid.text(result.point.residualMax))\(result.isResidualGood ? "" : " !")", 11)
+        return result.point.name.left(28) + figure(report.lossPercent, 12) + figure(report.lossPercentBound, 12)
+            + "\(RepairGrid.text(result.point.residualMax))\(result.isResidualGood ? "" : " !")".left(11)
             + figure(report.overheadPercent, 12, 1e3)
-            + cell("\(RepairGrid.text(result.point.overheadMax))\(result.isOverheadGood ? "" : " !")", 8)
+            + "\(RepairGrid.text(result.point.overheadMax))\(result.isOverheadGood ? "" : " !")".left(8)
             + figure(Double(report.backDatagrams) / seconds, 8, 10)
             + figure(100 * Double(report.backBytes) / (Double(report.sent) * 1_363), 8, 100)
             + figure(report.delayMax.seconds * 1_000, 14, 10) + figure(report.delayMean.seconds * 1_000, 6, 10)

@@ -90,9 +90,9 @@ struct SimulateLine: ParsableCommand {
             let sent = now.sent - before.sent
             let copies = Double(now.lastHopData - before.lastHopData) / Double(max(sent, 1))
             print(
-                cell("\(second)", 6) + cell("\(sent)", 10) + cell("\(now.delivered - before.delivered)", 11)
-                    + cell("\(now.lastHopRetransmits - before.lastHopRetransmits)", 13)
-                    + cell(RepairGrid.text((copies * 100).rounded() / 100), 8) + "  "
+                "\(second)".right(6) + "\(sent)".right(10) + "\(now.delivered - before.delivered)".right(11)
+                    + "\(now.lastHopRetransmits - before.lastHopRetransmits)".right(13)
+                    + RepairGrid.text((copies * 100).rounded() / 100).right(8) + "  "
                     + simulation.paths(of: "edge-0").joined(separator: ","))
             before = now
         }
@@ -102,9 +102,5 @@ struct SimulateLine: ParsableCommand {
                 + "gap \(report.gapMax.milliseconds) ms, delay at most \(report.delayMax.milliseconds) ms; digest "
                 + String(report.digest, radix: 16))
         if report.wrong > 0 { throw ExitCode(1) }
-    }
-
-    private func cell(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(width - text.count, 0)) + text
     }
 }

@@ -52,11 +52,8 @@ struct SimulateLongRun: ParsableCommand {
     }
 
     private func row(_ strategy: LongRunSimulation.Strategy, _ report: LongRunSimulation.Report) -> String {
-        func cell(_ text: String, _ width: Int) -> String {
-            text + String(repeating: " ", count: max(width - text.count, 1))
-        }
-        return cell(strategy.name, 12) + cell(RepairGrid.text((report.averagePaths * 1_000).rounded() / 1_000), 9)
-            + cell(RepairGrid.text(report.lossPercent), 12) + cell("\(report.packets)", 15)
-            + cell("\(report.repaired)", 13) + "\(report.additions)"
+        return strategy.name.left(12) + RepairGrid.text((report.averagePaths * 1_000).rounded() / 1_000).left(9)
+            + RepairGrid.text(report.lossPercent).left(12) + "\(report.packets)".left(15)
+            + "\(report.repaired)".left(13) + "\(report.additions)"
     }
 }

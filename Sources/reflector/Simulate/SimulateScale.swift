@@ -48,9 +48,6 @@ struct SimulateScale: ParsableCommand {
         let started = Self.threadTime()
         let report = ScaleSimulation(options, clock: Self.threadTime).run()
         let spent = Double(Self.threadTime() - started) / 1e9
-        func cell(_ text: String, _ width: Int) -> String {
-            String(repeating: " ", count: max(width - text.count, 1)) + text
-        }
         print(
             "layer        nodes  streams   links   in/s a node  out/s a node  control/s  µs of processor a virtual second and node"
         )
@@ -60,9 +57,9 @@ struct SimulateScale: ParsableCommand {
                 "\((Double(count) / span / Double(layer.nodes) * 10).rounded() / 10)"
             }
             print(
-                layer.name + cell("\(layer.nodes)", 18 - layer.name.count) + cell("\(layer.streams)", 9)
-                    + cell("\(layer.links)", 8) + cell(each(layer.datagramsIn), 14) + cell(each(layer.datagramsOut), 14)
-                    + cell(each(layer.controlOut), 11) + cell(each(layer.nanoseconds / 1_000), 12))
+                layer.name + "\(layer.nodes)".right(18 - layer.name.count) + "\(layer.streams)".right(9)
+                    + "\(layer.links)".right(8) + each(layer.datagramsIn).right(14) + each(layer.datagramsOut).right(14)
+                    + each(layer.controlOut).right(11) + each(layer.nanoseconds / 1_000).right(12))
         }
         print(
             "\(report.flowing) of \(report.wanted) wanted streams flow; delivered \(report.delivered), lost \(report.lost); "

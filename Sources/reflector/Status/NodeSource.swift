@@ -54,10 +54,7 @@ struct NodeSource: ParsableArguments {
     }
 
     private static func endpoint(_ text: String) throws -> Endpoint {
-        guard let endpoint = Endpoint(text) else {
-            throw ValidationError("'\(text)' is not ADDRESS:PORT, e.g. 127.0.3.1:4980")
-        }
-        return endpoint
+        try Endpoint.argument(text, example: "127.0.3.1:4980")
     }
 
     static func ask(_ targets: [(name: String, endpoint: Endpoint)]) async -> [Answer] {

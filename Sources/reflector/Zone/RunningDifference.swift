@@ -16,12 +16,7 @@ struct RunningDifference: Encodable {
     /// server does not answer.
     static func print(_ directory: String, servers: [String], json: Bool) async throws {
         let contents = try ZoneFolder.contents(directory)
-        var targets: [Endpoint] = try servers.map { text in
-            guard let endpoint = Endpoint(text) else {
-                throw ValidationError("--server: '\(text)' is not ADDRESS:PORT, e.g. 127.0.0.1:4980")
-            }
-            return endpoint
-        }
+        var targets = try servers.map { try Endpoint.argument($0, option: "--server", example: "127.0.0.1:4980") }
         if targets.isEmpty {
             for content in contents {
                 guard let plan = try? NetworkPlan(content) else { continue }

@@ -3,14 +3,13 @@
 It lives on loopback addresses in a network namespace of its own, in which nftables drop packets for cuts.
 """
 
-import http.client
-import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
 
+import ops
 from identities import Keys, Problem
 
 ZONE = "bench.example"
@@ -99,7 +98,7 @@ class Network:
         if name == "ns1":
             return ["nameserver", "--zones", self.folder / "zones", "--listen", SERVER, "--workers", "1"] + common
         role = {"ep": "entrypoint", "set": "set", "edge": "edge"}[name.partition("-")[0]]
-        words = [role, name, "--zone", ZONE, "--server", SERVER, "--ops", f"{address(name)}:4980"] + common
+        words = [role, name, "--zone", ZONE, "--server", SERVER, "--ops", f"{address(name)}:{ops.PORT}"] + common
         if role == "entrypoint":
             words += ["--keys", self.folder / "keys"]
             if self.grade == "cold":
@@ -126,19 +125,10 @@ class Network:
         raise Problem("\n".join([f"{name} did not become ready; its log (--folder keeps it) ends with", *last]))
 
     def get(self, name: str, path: str) -> bytes | None:
-        """The answer of a node's ops endpoint; nil unless it is 200."""
-        connection = http.client.HTTPConnection(address(name), 4980, timeout=1)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.read() if answer.status == 200 else None
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
+        return ops.get(address(name), path)
 
     def status(self, name: str) -> dict:
-        return json.loads(self.get(name, "/status") or "{}")
+        return ops.status(address(name))
 
     def stream(self, name: str) -> dict:
         return next((stream for stream in self.status(name).get("streams", []) if stream["name"] == STREAM), {})

@@ -5,7 +5,7 @@ import ReflectorModel
 
 /// A loop on a thread of its own, on one processor and at a real-time priority, so that other work on the machine does
 /// not affect the measurement.
-struct LoopThread<Handler: DatagramHandler>: Sendable {
+struct LoopThread<Handler: DatagramHandler & SendableMetatype>: Sendable {
     let loop: DatagramLoop
     let bound: LoopBound<Handler>
 
