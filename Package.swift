@@ -125,7 +125,8 @@ let package = Package(
         // Tests, and the simulator they share with `reflector simulate`.
         .target(
             name: "ReflectorSimulation",
-            dependencies: ["RelayCore", "RelayWire", "NodeIdentity", "ReflectorModel", heap]),
+            dependencies: ["RelayCore", "RelayWire", "NodeIdentity", "ReflectorModel", heap],
+            swiftSettings: hotPath),
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(
             name: "NodeIdentityTests",

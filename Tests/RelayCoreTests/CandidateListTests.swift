@@ -32,7 +32,9 @@ struct ParentCandidateListTests {
         _ answer: LookUpAnswer, of rank: ParentRank = .first, to list: inout CandidateList,
         own: [IPAddress] = [], except name: String = "self"
     ) -> Bool {
-        list.add(answer, of: rank, region, portset, by: AddressOrder(own: own), except: NodeID(name: name))
+        let parents = CandidateList.parents(in: answer, of: rank, region, portset, by: AddressOrder(own: own))
+        list.add(parents, except: NodeID(name: name))
+        return !parents.isEmpty || answer.hosts.isEmpty
     }
 
     @Test("Ranks are in order, and a host in two ranks appears once, in the better one")

@@ -42,7 +42,7 @@ struct FetcherTests {
         mutating func finish(
             _ name: ReflectorName, _ answer: LookUpAnswer, for stream: StreamState, at now: MonotonicInstant
         ) {
-            fetcher.finish(name, .records(answer), at: now, &core)
+            _ = fetcher.finish(name, .records(answer), at: now, &core)
             fetcher.choosePaths(for: stream, at: now, &core)
         }
 

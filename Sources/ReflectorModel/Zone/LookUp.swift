@@ -2,7 +2,9 @@
 /// consecutively, IPv4 first.
 public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
     /// Lower case and relative to the zone (`nyc-1`), or with a final dot if the host is outside the zone.
-    public var name: String
+    public var name: String { didSet { id = NodeID(name: name) } }
+    /// The id that follows from the name.
+    public private(set) var id: NodeID
     /// One of the host's addresses, and the port of the SRV record.
     public var endpoint: Endpoint
     /// SRV priority: lower is preferred (RFC 2782). The priorities of a stream's candidates give their order.
@@ -12,12 +14,12 @@ public struct ResolvedHost: Hashable, Sendable, CustomStringConvertible {
 
     public init(name: String, endpoint: Endpoint, priority: UInt16, weight: UInt16) {
         self.name = name
+        id = NodeID(name: name)
         self.endpoint = endpoint
         self.priority = priority
         self.weight = weight
     }
 
-    public var id: NodeID { NodeID(name: name) }
     public var description: String { "\(name)=\(endpoint)" }
 }
 
@@ -30,11 +32,13 @@ public struct LookUpAnswer: Hashable, Sendable {
     public var ttlSeconds: UInt32
     /// Strings of the TXT records as the server wrote them, for people and `trace`: `set=…` names a set region;
     /// `serial=…` and `cause=…` belong to the newest change of its answer.
-    public var text: [String]
+    public var text: [String] { didSet { choices = CandidateChoices(text: text) } }
     /// SOA serial of the zone that gave the answer, queried together with the answer.
     public var serial: UInt32?
     /// For `candidates`, the portset of the stream, either configured or hashed from the stream's name; otherwise nil.
     public var portset: PortsetID?
+    /// What the text says about a stream's candidates, read once.
+    private var choices: CandidateChoices
 
     public init(
         hosts: [ResolvedHost], ttlSeconds: UInt32, text: [String] = [], serial: UInt32? = nil,
@@ -43,14 +47,40 @@ public struct LookUpAnswer: Hashable, Sendable {
         self.hosts = hosts
         self.ttlSeconds = ttlSeconds
         self.text = text
+        choices = CandidateChoices(text: text)
         self.serial = serial
         self.portset = portset
     }
+
+    /// For `candidates`: how the stream's entrypoints share the work.
+    public var policy: StreamPolicy { choices.policy }
+
+    /// For `candidates`: the entrypoint that an operator has put first for a while (TXT `pin=ep-nyc`).
+    public var pinned: Substring? { choices.pinned }
+
+    /// For `candidates`: the entrypoints that an operator has left out for a while (TXT `barred=ep-bos,ep-lon`).
+    public var barred: [Substring] { CandidateChoices.values(of: "barred", in: text) }
 
     /// Hosts that the answer leaves out only because they seem dead to probes, from the TXT string `dead=nyc-1,nyc-2`.
     public var seemingDead: [Substring] {
         let key = "dead="
         return text.filter { $0.hasPrefix(key) }.flatMap { $0.dropFirst(key.count).split(separator: ",") }
+    }
+}
+
+/// What the TXT strings of a stream's candidates say.
+private struct CandidateChoices: Hashable, Sendable {
+    let policy: StreamPolicy
+    let pinned: Substring?
+
+    init(text: [String]) {
+        policy = StreamPolicy(text: text)
+        pinned = Self.values(of: "pin", in: text).first
+    }
+
+    static func values(of key: String, in text: [String]) -> [Substring] {
+        text.filter { $0.hasPrefix(key + "=") }
+            .flatMap { $0.dropFirst(key.utf8.count + 1).split(separator: ",") }
     }
 }
 

@@ -70,19 +70,3 @@ public struct StreamPolicy: Hashable, Sendable {
 
     private static func defaultStandby(isPull: Bool) -> Standby { isPull ? .cold : .warm }
 }
-
-extension LookUpAnswer {
-    /// For `candidates`: how the stream's entrypoints share the work.
-    public var policy: StreamPolicy { StreamPolicy(text: text) }
-
-    /// For `candidates`: the entrypoint that an operator has put first for a while (TXT `pin=ep-nyc`).
-    public var pinned: Substring? { values(of: "pin").first }
-
-    /// For `candidates`: the entrypoints that an operator has left out for a while (TXT `barred=ep-bos,ep-lon`).
-    public var barred: [Substring] { values(of: "barred") }
-
-    private func values(of key: String) -> [Substring] {
-        text.filter { $0.hasPrefix(key + "=") }
-            .flatMap { $0.dropFirst(key.utf8.count + 1).split(separator: ",") }
-    }
-}

@@ -58,7 +58,11 @@ extension ElectionNetwork {
 
     /// Checks that all witnesses agree on the best candidate, that as many entrypoints pull as should, and that every
     /// edge gets every stream.
-    func checkRecovery() {
+    func checkRecovery() { for problem in recoveryProblems() { violate(problem) } }
+
+    /// What is not as it should be once nothing fails any more.
+    func recoveryProblems() -> [String] {
+        var problems: [String] = []
         for (stream, listed) in zone.streams.enumerated() {
             let kind = ElectionTopology.Kind(rawValue: stream)
             let feeds = encoders[stream].feeds
@@ -68,36 +72,35 @@ extension ElectionNetwork {
             guard let best = usable.first else { continue }
             for set in topology.sets {
                 let leader = hosts[set].node.relay?.witnessedLeader(of: listed.name)
-                let name = listed.candidates.first { NodeID(name: $0) == leader }
-                if name != best {
-                    violate(
-                        "\(hosts[set].node.name): \(listed.name) is led by \(name ?? "nobody that the zone names"), not by \(best)"
-                    )
-                }
+                guard leader != NodeID(name: best) else { continue }
+                let name = listed.candidates.first { NodeID(name: $0) == leader } ?? "nobody that the zone names"
+                problems.append("\(hosts[set].node.name): \(listed.name) is led by \(name), not by \(best)")
             }
             let pullers = topology.entrypoints.filter { feeds[$0].isLive }.map { topology.hosts[$0].name }
             switch kind {
             case .coldPull where pullers != [best]:
-                violate("\(listed.name) is pulled by \(pullers), not by \(best) alone")
-            case .coldPullByMany where !pullers.contains(best): violate("\(listed.name) is not pulled by \(best)")
+                problems.append("\(listed.name) is pulled by \(pullers), not by \(best) alone")
+            case .coldPullByMany where !pullers.contains(best):
+                problems.append("\(listed.name) is not pulled by \(best)")
             default: break
             }
-            for edge in topology.edges { checkArrival(of: stream, at: edge) }
+            problems += topology.edges.compactMap { lateness(of: stream, at: $0) }
         }
+        return problems
     }
 
-    private func checkArrival(of stream: Int, at edge: Int) {
-        guard let receipt = hosts[edge].receiver?.receipts[stream] else { return }
+    /// How the stream is late at the edge; nil if it is not.
+    private func lateness(of stream: Int, at edge: Int) -> String? {
+        guard let receipt = hosts[edge].receiver?.receipts[stream] else { return nil }
         let name = "\(hosts[edge].node.name): \(zone.streams[stream].name)"
         let feed = encoders[stream].feeds.first { $0.session == receipt.session && $0.number > 0 }
-        guard let feed, let lastAt = receipt.lastAt else { return violate("\(name) does not arrive") }
+        guard let feed, let lastAt = receipt.lastAt else { return "\(name) does not arrive" }
         // A new source starts with older packets and catches up.
         let isCatchingUp = receipt.splicedAt.map { now - $0 < .seconds(3) } ?? false
-        if isCatchingUp, now - lastAt < .milliseconds(500) { return }
+        if isCatchingUp, now - lastAt < .milliseconds(500) { return nil }
         let behind = feed.number - min(receipt.lastNumber, feed.number)
-        if behind > UInt64(options.packetsPerSecond) || now - lastAt > .seconds(1) {
-            violate("\(name) is \(behind) packets late, the last came \((now - lastAt).milliseconds) ms ago")
-        }
+        guard behind > UInt64(options.packetsPerSecond) || now - lastAt > .seconds(1) else { return nil }
+        return "\(name) is \(behind) packets late, the last came \((now - lastAt).milliseconds) ms ago"
     }
 }
 

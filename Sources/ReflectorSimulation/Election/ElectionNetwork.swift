@@ -106,15 +106,17 @@ final class ElectionNetwork: NetworkScenario {
     /// Logs by which paths each node fetches, where that has changed.
     func logPaths() {
         guard trace != nil else { return }
-        for (index, host) in hosts.enumerated() {
-            let paths = (host.node.relay?.snapshot.paths ?? []).map { path in
-                let parent = network.node(at: path.parent)?.name ?? "?"
-                return "\(path.stream) from \(parent)\(path.isLeaving ? " (leaving)" : path.isLive ? "" : " (joining)")"
-            }
-            let text = paths.joined(separator: ", ")
-            if loggedPaths[index] != text { log("\(host.node.name) fetches \(text)") }
-            loggedPaths[index] = text
+        for host in hosts { logPaths(of: host.node) }
+    }
+
+    private func logPaths(of node: VirtualNode) {
+        let paths = (node.relay?.snapshot.paths ?? []).map { path in
+            let parent = network.node(at: path.parent)?.name ?? "?"
+            return "\(path.stream) from \(parent)\(path.isLeaving ? " (leaving)" : path.isLive ? "" : " (joining)")"
         }
+        let text = paths.joined(separator: ", ")
+        if loggedPaths[node.index] != text { log("\(node.name) fetches \(text)") }
+        loggedPaths[node.index] = text
     }
 
     func violate(_ text: @autoclosure () -> String) { invariants.violate(text(), at: now) }
@@ -370,6 +372,8 @@ final class ElectionNetwork: NetworkScenario {
         }
         network.send(datagram, from: node.endpoint, at: at, copyAt: copyAt)
     }
+
+    func didSettle(_ node: VirtualNode) { if trace != nil { logPaths(of: node) } }
 
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {
         digest.add(bytes, from: source, to: node, at: now)

@@ -2,7 +2,8 @@ import ReflectorModel
 
 /// The parameters of the election of entrypoints ([A] §V-A). The same on all nodes.
 public struct ElectionRules: Sendable, Hashable {
-    /// An entrypoint whose heartbeats a witness has missed for this many intervals is dead.
+    /// An entrypoint is dead to a witness when this many heartbeats did not arrive, the next one is due, and nothing else
+    /// has come from it either.
     public var heartbeatsMissed = 3
     /// How often a witness looks at the streams while nothing changes.
     public var interval: TimeSpan = .milliseconds(100)

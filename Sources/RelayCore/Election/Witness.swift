@@ -188,11 +188,11 @@ struct Witness {
     private mutating func look(
         _ parents: borrowing ParentHistory, at now: MonotonicInstant, _ core: borrowing NodeCore
     ) {
-        let silence = core.configuration.heartbeatSilenceMax
         var seen: [Seen] = []
         for slot in core.links.announcers {
             guard let link = core.links.children[slot], let list = link.announcements else { continue }
-            let isHeard = !list.isPresumedDead && now - list.heardAt <= silence
+            let isHeard =
+                !list.isPresumedDead && now - Self.heardAt(link, list, core) <= core.configuration.witnessSilenceMax
             if isHeard, self.seen.contains(where: { $0.slot == slot && $0.node == link.node && !$0.isHeard }) {
                 returned.append(link.endpoint)
             }
@@ -202,6 +202,17 @@ struct Witness {
                     isReachable: !parents.hasFailedAgain(link.endpoint, at: now)))
         }
         self.seen = seen
+    }
+
+    /// When anything last came from the entrypoint: a heartbeat, another message on its link, or a packet or message on
+    /// the link by which this node fetches from it. A path that loses everything for half a second loses three heartbeats
+    /// in a row, but ends the silence of the other messages too when it works again.
+    private static func heardAt(
+        _ link: ChildLink, _ list: AnnouncementList, _ core: borrowing NodeCore
+    ) -> MonotonicInstant {
+        let heardAt = max(list.heardAt, link.lastReceived)
+        guard let parent = core.links.parent(at: link.endpoint), parent.peer?.node == link.node else { return heardAt }
+        return max(heardAt, parent.lastHeard)
     }
 
     /// Decides whether this node itself may be the one that is cut off.

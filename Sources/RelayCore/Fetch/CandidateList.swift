@@ -15,23 +15,24 @@ struct CandidateList: Equatable {
 
     // MARK: Making
 
-    /// Appends the parents in an answer, after those of the earlier ranks.
+    /// Appends parents, after those of the earlier ranks.
     ///
     /// - Parameter own: the node itself, which is never its own parent.
-    /// - Returns: false if the answer names hosts, but none with an address that this node can reach.
-    mutating func add(
-        _ answer: LookUpAnswer, of rank: ParentRank, _ region: RegionID, _ portset: PortsetID, by order: AddressOrder,
-        except own: NodeID
-    ) -> Bool {
-        let ranked = answer.ranked(region: region, portset: portset, by: order)
-        for found in ranked where found.host.id != own && place(of: found.host.endpoint) == nil {
-            all.append(
-                ParentCandidate(
-                    name: found.host.name, endpoint: found.host.endpoint, others: found.others, rank: rank.rawValue,
-                    cause: ReflectorName.parents(rank, region, portset).description,
-                    answer: answer.text.joined(separator: " "), serial: answer.serial))
+    mutating func add(_ parents: [ParentCandidate], except own: NodeID) {
+        for parent in parents where parent.id != own && place(of: parent.endpoint) == nil { all.append(parent) }
+    }
+
+    /// The parents in an answer that this node can reach, in the order in which it asks them.
+    static func parents(
+        in answer: LookUpAnswer, of rank: ParentRank, _ region: RegionID, _ portset: PortsetID, by order: AddressOrder
+    ) -> [ParentCandidate] {
+        let cause = ReflectorName.parents(rank, region, portset).description
+        let text = answer.text.joined(separator: " ")
+        return answer.ranked(region: region, portset: portset, by: order).map { found in
+            ParentCandidate(
+                name: found.host.name, endpoint: found.host.endpoint, others: found.others, rank: rank.rawValue,
+                cause: cause, answer: text, serial: answer.serial)
         }
-        return !ranked.isEmpty || answer.hosts.isEmpty
     }
 
     /// The entrypoints of a stream: first those that announce it, in the order of the zone's list, then the others. A
@@ -71,11 +72,12 @@ struct CandidateList: Equatable {
                 silent.append(candidate)
             }
         }
-        func place(_ name: String) -> Int {
-            if let leader, NodeID(name: name) == leader { return -1 }
+        func place(_ candidate: ParentCandidate) -> Int {
+            if let leader, candidate.id == leader { return -1 }
+            let name = candidate.name
             return listed?.hosts.firstIndex { $0.name == name } ?? (listed == nil && name == resumed ? 0 : .max)
         }
-        if announced.count > 1 { announced.sort { (place($0.name), $0.name) < (place($1.name), $1.name) } }
+        if announced.count > 1 { announced.sort { (place($0), $0.name) < (place($1), $1.name) } }
         if silent.isEmpty { return CandidateList(announced) }
         let unheard = silent.filter { isUnheard($0.name) }
         return CandidateList(unheard + announced + silent.filter { !unheard.contains($0) })

@@ -78,9 +78,9 @@ extension Fetcher {
             }
             // An explicit "none" in n1 applies to all three ranks: earlier answers for n2 and n3 are void too.
             if rank == .first, answer.hosts.isEmpty { return .none(.parentsTakenAway) }
-            let isReachable = list.add(
-                answer, of: rank, region, portset, by: directory.addressOrder, except: core.context.id)
-            if !isReachable { leavesOut = true }
+            let parents = parents(rank, region, portset)
+            list.add(parents, except: core.context.id)
+            if parents.isEmpty, !answer.hosts.isEmpty { leavesOut = true }
         }
         if !list.isEmpty { return .list(list) }
         if leavesOut { return .none(.noCommonFamily) }

@@ -105,7 +105,7 @@ extension Fetcher {
     ) -> ParentCandidate? {
         guard let leader = stream.leader else { return nil }
         return list.first(before: place) {
-            NodeID(name: $0.name) == leader && !parents.isAvoided($0.endpoint, at: now)
+            $0.id == leader && !parents.isAvoided($0.endpoint, at: now)
                 && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: Self.refusalSpan, at: now)
         }
     }

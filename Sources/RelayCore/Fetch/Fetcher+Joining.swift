@@ -19,7 +19,7 @@ extension Fetcher {
             bit: stream.paths.freeBit, isExtra: isExtra, start: start(of: stream), now: now)
         stream.paths.add(path)
         if candidate.isPeer { core.context.count(.peersAsked) }
-        if link.subscriptions.isEmpty { link.noteReceived(at: now) }
+        if link.subscriptions.isEmpty { link.excuseSilence(until: now) }
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)
         stream.times.noteJoin(at: now)

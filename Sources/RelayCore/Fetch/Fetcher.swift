@@ -10,7 +10,7 @@ import RelayWire
 /// ```
 ///
 /// Its logic is in the extensions in this folder; its state changes only through the methods in this file.
-struct Fetcher {
+struct Fetcher: ~Copyable {
     /// The newest answers of the name servers. Other parts read them when they follow the zone.
     private(set) var directory: ParentDirectory
     /// Which parents failed. The node reads it before it opens a link.
@@ -88,9 +88,11 @@ struct Fetcher {
     }
 
     /// Takes the result of a look-up. The caller then updates the affected streams.
+    ///
+    /// - Returns: true if the servers only confirm what was known.
     mutating func finish(
         _ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant, _ core: inout NodeCore
-    ) {
+    ) -> Bool {
         let outcome = core.context.withRandom { directory.finish(name, result, at: now, random: &$0) }
         core.clock.scheduleNode(max(directory.nextRenewal, now))
         if case .failed = result {
@@ -104,6 +106,12 @@ struct Fetcher {
         }
         if outcome == .changed, case .records(let answer) = result { warnOfFamilies(name, answer, &core) }
         remember(name, &core)
+        return outcome == .confirmed
+    }
+
+    /// The parents that the zone's answer names, in the order in which this node asks them.
+    mutating func parents(_ rank: ParentRank, _ region: RegionID, _ portset: PortsetID) -> [ParentCandidate] {
+        directory.parents(rank, region, portset)
     }
 
     private func ask(_ name: ReflectorName, at now: MonotonicInstant, _ core: inout NodeCore) {

@@ -3,6 +3,8 @@ import ReflectorModel
 /// A host from which a stream may be requested, and why.
 struct ParentCandidate: Equatable {
     let name: String
+    /// The id that follows from the name.
+    let id: NodeID
     /// The address by which this node identifies the host.
     let endpoint: Endpoint
     /// Its other addresses, in the order in which to try them.
@@ -20,6 +22,7 @@ struct ParentCandidate: Equatable {
         serial: UInt32? = nil, isPeer: Bool = false
     ) {
         self.name = name
+        id = NodeID(name: name)
         self.endpoint = endpoint
         self.others = others
         self.rank = rank

@@ -26,10 +26,15 @@ struct ParentDirectory {
         var failure: LookUpFailure?
         /// Incremented whenever the hosts of the answer change.
         var generation: UInt64 = 0
+        /// The parents in the answer, in the order in which this node asks them; nil until `parents(_:)` needs it.
+        fileprivate var parents: [ParentCandidate]?
     }
 
     /// The effect of a look-up's result.
     enum Outcome: Equatable {
+        /// The servers confirm what was known, word by word.
+        case confirmed
+        /// The hosts are the same.
         case unchanged
         case changed
         /// A name that used to resolve no longer does; its old answer stays.
@@ -95,7 +100,10 @@ struct ParentDirectory {
     private(set) var addressOrder = AddressOrder()
     let countMax: Int
 
-    mutating func follow(_ order: AddressOrder) { addressOrder = order }
+    mutating func follow(_ order: AddressOrder) {
+        addressOrder = order
+        for place in slots.indices { slots[place]?.entry.parents = nil }
+    }
 
     init(countMax: Int) { self.countMax = countMax }
 
@@ -198,6 +206,16 @@ struct ParentDirectory {
         return answer
     }
 
+    /// The parents in the answer that `answer` returns for the name, in the order in which this node asks them.
+    mutating func parents(_ rank: ParentRank, _ region: RegionID, _ portset: PortsetID) -> [ParentCandidate] {
+        let name = ReflectorName.parents(rank, region, portset)
+        guard let place = places[name], let entry = slots[place]?.entry, let answer = entry.answer else { return [] }
+        if let parents = entry.parents { return parents }
+        let parents = CandidateList.parents(in: answer, of: rank, region, portset, by: addressOrder)
+        slots[place]?.entry.parents = parents
+        return parents
+    }
+
     /// Why there is no answer for a name in use.
     func absence(of name: ReflectorName, at now: MonotonicInstant) -> Absence {
         guard let entry = self[name] else { return .full }
@@ -250,13 +268,16 @@ struct ParentDirectory {
             let ttl = TimeSpan.seconds(Int64(min(max(answer.ttlSeconds, 1), 86_400)))
             let half = ttl.nanoseconds / 2
             entry.renewAt = now + .nanoseconds(half + Int64(random.next(upperBound: UInt64(half))))
+            let wasConfirmed = !entry.isRestored && entry.failures == 0
             entry.failures = 0
             entry.isAbsent = false
             entry.isRestored = false
             if let newer = answer.serial { serial = max(serial ?? 0, newer) }
             let changed = entry.answer?.hosts != answer.hosts || entry.answer?.portset != answer.portset
-            if entry.answer != answer { entry.isUnsaved = true }
+            if entry.answer == answer { return wasConfirmed ? .confirmed : .unchanged }
+            entry.isUnsaved = true
             entry.answer = answer
+            entry.parents = nil
             if changed { entry.generation &+= 1 }
             return changed ? .changed : .unchanged
         case .noSuchName(let newer), .noData(let newer):

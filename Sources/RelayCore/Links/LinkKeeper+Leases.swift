@@ -105,7 +105,16 @@ extension LinkKeeper {
         }
     }
 
+    /// When half of the lease has passed without a Renew, three Renews in a row or their nonces may have been lost: then
+    /// heartbeats with the nonce go out as often as an entrypoint's, until the child renews.
     private func heartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {
+        let urgent = max(
+            link.lease.lastHeartbeat + configuration.heartbeatInterval,
+            link.lease.expires - TimeSpan(nanoseconds: configuration.lease.nanoseconds / 2))
+        return min(regularHeartbeatDue(of: link, configuration), urgent)
+    }
+
+    private func regularHeartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {
         let interval =
             link.ordered.isEmpty ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
         return min(max(link.lastSent, link.lease.lastHeartbeat) + interval, link.lease.lastHeartbeat + interval * 2)

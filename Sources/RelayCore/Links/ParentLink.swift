@@ -66,7 +66,10 @@ final class ParentLink {
     var measurements: (any LinkMeasurements)?
     /// Limits the parent's messages; the depth allows for the replies to all subscriptions at once.
     private var messages = TokenBucket(rate: 2_000, depth: 20_000)
+    /// When a datagram last arrived, or when this node last began to wait for one.
     private(set) var lastReceived: MonotonicInstant = .zero
+    /// When an authentic datagram last arrived.
+    private(set) var lastHeard: MonotonicInstant = .zero
     var death = DeathEvidence()
     private(set) var retransmitsAsked: UInt64 = 0
 
@@ -173,7 +176,7 @@ final class ParentLink {
         peer = answer.peer
         session.open(peerToken: answer.grant.parentToken, keys: answer.keys)
         renewal.noteKeys(packets: window.highest, at: now)
-        lastReceived = now
+        noteHeard(at: now)
         lastRenew = now
     }
 
@@ -226,12 +229,19 @@ final class ParentLink {
 
     // MARK: What arrives
 
-    @inline(__always) func noteReceived(at now: MonotonicInstant) { lastReceived = now }
+    /// An authentic datagram has arrived.
+    @inline(__always) func noteHeard(at now: MonotonicInstant) {
+        lastReceived = now
+        lastHeard = now
+    }
+
+    /// Silence before this instant does not count.
+    func excuseSilence(until now: MonotonicInstant) { lastReceived = now }
 
     /// An authentic control message has arrived. False if the parent has exceeded its rate limit.
     func takeMessage(at now: MonotonicInstant) -> Bool {
         guard messages.take(at: now) else { return false }
-        lastReceived = now
+        noteHeard(at: now)
         return true
     }
     func noteRetransmitAsked() { retransmitsAsked += 1 }

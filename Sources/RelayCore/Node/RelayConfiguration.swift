@@ -46,11 +46,14 @@ public struct RelayConfiguration: Sendable {
     /// The parameters of the election of entrypoints.
     public var election = ElectionRules()
 
-    /// Interval of the heartbeats from an entrypoint to set reflectors. A set reflector that misses three of them
-    /// considers the entrypoint dead.
+    /// Interval of the heartbeats from an entrypoint to set reflectors.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
-    /// After this long without a heartbeat, the other end is considered dead.
+    /// Nobody fetches a stream anew from an entrypoint that has sent no heartbeat for this long, and a witness that has
+    /// been silent for this long has no vote.
     var heartbeatSilenceMax: TimeSpan { heartbeatInterval * Int64(election.heartbeatsMissed) }
+    /// An entrypoint is dead to a witness after this long without any datagram: `heartbeatsMissed` heartbeats did not
+    /// arrive, and the next one is due.
+    var witnessSilenceMax: TimeSpan { heartbeatSilenceMax + heartbeatInterval }
 
     /// Time until the first retry of a handshake step or a Subscribe. It doubles with each further retry.
     public var retryInterval: TimeSpan = .milliseconds(100)

@@ -51,7 +51,7 @@ extension RelayNode {
 
     /// The shell's answer to `RelayAction.lookUp`.
     public func lookUpFinished(_ name: ReflectorName, _ result: LookUpResult, at now: MonotonicInstant) {
-        fetcher.finish(name, result, at: now, &core)
+        let isConfirmed = fetcher.finish(name, result, at: now, &core)
         if case .announceTargets = name, case .records(let answer) = result {
             origin?.follow(answer.hosts(by: fetcher.directory.addressOrder))
             core.clock.scheduleNode(now)
@@ -64,7 +64,7 @@ extension RelayNode {
         for stream in fetcher.streams(concernedBy: name, core) {
             if stream.origin != nil {
                 learnOriginPortset(of: stream, at: now)
-            } else {
+            } else if !isConfirmed || !stream.paths.hasLive {
                 choosePaths(for: stream, at: now)
             }
         }

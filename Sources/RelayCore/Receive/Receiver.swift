@@ -93,7 +93,7 @@ struct Receiver: ~Copyable {
                 tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
         else { return reject(.rejectedBadSeal, &core) }
 
-        link.noteReceived(at: now)
+        link.noteHeard(at: now)
         guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ReflectorModel
 import ReflectorSimulation
+import Synchronization
 
 /// `reflector simulate election`: entrypoints fail, and witnesses elect others.
 struct SimulateElection: ParsableCommand {
@@ -20,7 +21,7 @@ struct SimulateElection: ParsableCommand {
             chaos      Hosts crash and pause, links are cut in one direction or both, control messages are late or come \
             twice, encoders close, fall silent and come back, and the candidate list changes. An edge must get each \
             incarnation in order, without repetition and without packets of another source; nobody may fetch from a host \
-            that the zone does not name; a backup may not begin without the witnesses. 15 s after the last fault all \
+            that the zone does not name; a backup may not begin without the witnesses. At the latest 22 s after the last fault all \
             witnesses must name the best candidate, it alone must pull, and every edge must get every stream.
             partition  Random cuts, many in one direction only. An edge that reaches a witness that reaches an entrypoint, \
             directly or through another witness, must get the stream. After the heal the witnesses must agree: at the \
@@ -55,6 +56,9 @@ struct SimulateElection: ParsableCommand {
         help: "A rule broken on purpose: \(ElectionCanary.allCases.map(\.rawValue).joined(separator: ", ")).")
     var canary: ElectionCanary?
 
+    @Option(help: "How many seeds of the scenario chaos run at a time; by default one for each processor.")
+    var jobs: Int?
+
     @Option(help: "Virtual hours of the scenario stall.")
     var hours = 24.0
 
@@ -63,6 +67,7 @@ struct SimulateElection: ParsableCommand {
 
     func validate() throws {
         guard hours > 0, hours <= 1_000 else { throw ValidationError("--hours must be above 0 and at most 1000") }
+        guard (jobs ?? 1) >= 1, (jobs ?? 1) <= 256 else { throw ValidationError("--jobs must be 1 to 256") }
         guard canary == nil || scenario == .chaos || scenario == .partition else {
             throw ValidationError("--canary is for the scenarios chaos and partition")
         }
@@ -92,18 +97,22 @@ struct SimulateElection: ParsableCommand {
     // MARK: Scenarios
 
     private func runChaos() -> Bool {
-        var tally = Tally(seeds.range, "chaos", canary)
-        var (changes, pulls) = (0, 0)
-        for seed in seeds.range {
-            var chaos = ElectionChaos(options(seed))
-            chaos.trace = printTrace
-            let report = chaos.run()
-            tally.add(report, seed)
-            changes += report.leaderChanges
-            pulls += report.pulls
+        let totals = Mutex(ChaosTotals(tally: Tally(seeds.range, "chaos", canary), next: seeds.range.lowerBound))
+        let last = seeds.range.upperBound
+        // The lines of a trace would be mixed.
+        let jobs = trace ? 1 : jobs ?? ProcessInfo.processInfo.activeProcessorCount
+        DispatchQueue.concurrentPerform(iterations: jobs) { _ in
+            while let seed = totals.withLock({ $0.takeSeed(upTo: last) }) {
+                var chaos = ElectionChaos(options(seed))
+                chaos.trace = printTrace
+                let report = chaos.run()
+                totals.withLock { $0.add(report, seed) }
+            }
         }
-        tally.close("\(changes) changes of leaders, \(pulls) pulls begun")
-        return tally.failed == 0
+        return totals.withLock { totals in
+            totals.tally.close("\(totals.changes) changes of leaders, \(totals.pulls) pulls begun")
+            return totals.tally.failed == 0
+        }
     }
 
     private func runPartitions() -> Bool {
@@ -246,6 +255,27 @@ private final class ProgressLine {
     func clear() { if isTerminal { write("\r\u{1b}[K") } }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
+
+/// The sums of runs of the scenario chaos, and the seed that runs next.
+private struct ChaosTotals {
+    var tally: Tally
+    var next: UInt64?
+    private(set) var changes = 0
+    private(set) var pulls = 0
+
+    init(tally: Tally, next: UInt64) { (self.tally, self.next) = (tally, next) }
+
+    mutating func takeSeed(upTo last: UInt64) -> UInt64? {
+        defer { next = next.flatMap { $0 < last ? $0 + 1 : nil } }
+        return next
+    }
+
+    mutating func add(_ report: ElectionReport, _ seed: UInt64) {
+        tally.add(report, seed)
+        changes += report.leaderChanges
+        pulls += report.pulls
+    }
 }
 
 /// The sums of many runs. It prints failures as they come.
