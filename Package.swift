@@ -130,16 +130,20 @@ let package = Package(
         .testTarget(name: "ReflectorModelTests", dependencies: ["ReflectorModel"]),
         .testTarget(
             name: "NodeIdentityTests",
-            dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorSimulation", "ReflectorModel"]),
+            dependencies: ["NodeIdentity", "IdentityKeys", "SecretFiles", "ReflectorSimulation", "ReflectorModel"],
+            swiftSettings: testsOnly),
         .testTarget(
             name: "RelayWireTests",
-            dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"]),
+            dependencies: ["RelayWire", "PacketSealing", "IdentityKeys", "NodeIdentity", "ReflectorModel"],
+            swiftSettings: testsOnly),
         .testTarget(
             name: "RelayCoreTests",
             dependencies: [
                 "RelayCore", "RelayWire", "NodeIdentity", "ReflectorSimulation", "CAllocations", "ReflectorModel",
-            ]),
-        .testTarget(name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"]),
+            ], swiftSettings: testsOnly),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["ReflectorSimulation", "RelayCore", "ReflectorModel"],
+            swiftSettings: testsOnly),
         .testTarget(
             name: "DNSAnswersTests", dependencies: ["DNSAnswers", "LDNSKit", "CAllocations", "ReflectorModel"]),
         .testTarget(

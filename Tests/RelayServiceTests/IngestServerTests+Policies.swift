@@ -81,7 +81,9 @@ extension IngestServerTests {
             let cold = StreamPolicy(isPull: false, standby: .cold)
             sink.set(.admitted(cold, leader: try leader("192.0.2.7")))
             #expect(try await push(server, folder).hasPrefix("503"))
-            #expect(try await push(server, folder, ["-D", "head"]).hasPrefix("503"))
+            let head = "\(folder)/head"
+            #expect(try await push(server, folder, ["-D", head]).hasPrefix("503"))
+            #expect(try String(contentsOfFile: head, encoding: .utf8).lowercased().contains("\r\nretry-after: "))
             sink.set(.admitted(cold))
             #expect(try await push(server, folder).hasPrefix("200"))
             sink.set(.barred(StreamPolicy(isPull: false), leader: nil))
