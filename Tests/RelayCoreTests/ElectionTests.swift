@@ -80,7 +80,7 @@ struct ElectionTests {
         run.run(for: .seconds(2), sending: [0, 1])
         #expect(run.leaders == ["ep-0", "ep-0", "ep-0"])
         run.bench.loses = { $0.from == ElectionBench.entrypointEndpoint(0) }
-        run.run(for: .seconds(1), sending: [0, 1])
+        run.run(for: .milliseconds(1_200), sending: [0, 1])
         #expect(run.leaders == ["ep-1", "ep-1", "ep-1"])
         run.bench.loses = { _ in false }
         run.run(for: .seconds(9), sending: [0, 1])
@@ -141,7 +141,7 @@ struct ElectionTests {
         run.run(for: .seconds(4), sending: [0])
         #expect([0, 1, 2].map(run.isPulling) == [true, false, false])
         run.bench.loses = { $0.from == ElectionBench.entrypointEndpoint(0) }
-        run.run(for: .milliseconds(1_100), sending: [0])
+        run.run(for: .milliseconds(1_400), sending: [0])
         #expect(run.isPulling(1))
         run.provide(1)
         run.run(for: .seconds(3), sending: [0, 1])
@@ -313,7 +313,7 @@ struct ElectionTests {
         prober.answer()
         #expect(prober.report?.leads == [])
         run.bench.loses = { $0.from == ElectionBench.entrypointEndpoint(0) }
-        run.run(for: .seconds(1), sending: [0, 1])
+        run.run(for: .milliseconds(1_200), sending: [0, 1])
         prober.send(.probe(number: 2))
         run.run(for: .milliseconds(100), sending: [0, 1])
         prober.answer()

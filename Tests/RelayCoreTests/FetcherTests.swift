@@ -84,6 +84,29 @@ struct FetcherTests {
         #expect(path.tries == 1)
     }
 
+    @Test("While nothing flows, a parent that is heard takes the place of one that does not even open its link")
+    func reachableFirst() throws {
+        var bench = Bench(region: region)
+        let stream = bench.core.streams.insert(news, countMax: 8)
+        bench.fetcher.want(stream, at: instant(0), &bench.core)
+        bench.finish(.candidates(news), answer(("e1", 0x0a00_0001)), for: stream, at: instant(5))
+        let hosts = (1...5 as ClosedRange<UInt32>).map { (name: "s\($0)", address: 0x0a00_0010 + $0) }
+        bench.finish(
+            .parents(.first, region, portset), answer(hosts[0], hosts[1], hosts[2], hosts[3], hosts[4]), for: stream,
+            at: instant(10))
+        for time in [600, 1_200, 1_800] as [Int64] { bench.fetcher.choosePaths(for: stream, at: instant(time), &bench.core) }
+        #expect(stream.paths.all.count == PathPolicy.pathsMax)
+        let used = stream.paths.all.map(\.candidate.name)
+        let spare = bench.core.links.parents.all.filter { !used.contains($0.peerName) }
+        #expect(spare.count == 2, "links to the others are opened meanwhile")
+        bench.fetcher.choosePaths(for: stream, at: instant(2_400), &bench.core)
+        #expect(stream.paths.all.map(\.candidate.name) == used)
+        let heard = try #require(spare.last)
+        bench.open(heard, at: instant(2_500))
+        bench.fetcher.choosePaths(for: stream, at: instant(3_000), &bench.core)
+        #expect(stream.paths.all.map(\.candidate.name) == used.dropFirst() + [heard.peerName])
+    }
+
     @Test("After a refusal the next parent is asked; if all refuse, this is reported")
     func refusals() throws {
         var bench = Bench(region: region)

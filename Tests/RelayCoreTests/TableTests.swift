@@ -120,7 +120,10 @@ struct ParentDirectoryTests {
         #expect(did(&directory) { $0.dueRenewals(at: instant(9_000)) }.isEmpty)
         #expect(did(&directory) { $0.use(name, at: instant(9_000)) } == .nothing)
         #expect(did(&directory) { $0.dueRenewals(at: instant(20_100)) } == [name])
-        #expect(finish(&directory, .records(answer("a")), at: 20_101) == .unchanged)
+        #expect(finish(&directory, .records(answer("a")), at: 20_101) == .confirmed)
+        #expect(finish(&directory, .records(answer("a", serial: 2)), at: 20_102) == .unchanged)
+        #expect(finish(&directory, .failed(.timedOut), at: 20_103) == .failed)
+        #expect(finish(&directory, .records(answer("a", serial: 2)), at: 20_104) == .unchanged)
     }
 
     @Test("NXDOMAIN, NODATA and silence keep the last good parents")

@@ -19,13 +19,14 @@ struct ElectionTests {
             #expect(
                 report.isGood,
                 "reflector simulate election --seeds \(seed)\n\(report.violations.joined(separator: "\n"))")
-            #expect(report.delivered > 1_000, "seed \(seed)")
+            #expect(report.delivered > 300, "seed \(seed)")
         }
     }
 
     @Test("During cuts in one direction every edge that can be served is, and afterwards all witnesses agree")
     func partitionsAreSurvived() {
-        for seed: UInt64 in 1...20 {
+        // With the last three, a chain of two witnesses was found only after other parents had been tried for 9 s.
+        for seed: UInt64 in Array(1...20) + [112, 826, 930] {
             let report = ElectionPartition(ElectionOptions(seed: seed)).run()
             #expect(
                 report.election.isGood,

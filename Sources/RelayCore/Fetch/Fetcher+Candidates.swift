@@ -87,8 +87,8 @@ extension Fetcher {
         return .none(failure.map { .nameServersFail($0) } ?? .noParents)
     }
 
-    /// The stream's entrypoints. If children resume an incarnation that nobody has announced to this node, the
-    /// entrypoints that have announced nothing yet come first: one of them must have it.
+    /// The stream's entrypoints. If children resume an incarnation that nobody has announced to this node, and the
+    /// witness names no leader yet, the entrypoints that have announced nothing yet come first: one of them must have it.
     ///
     /// Any entrypoint can announce any stream. So an announcement counts only if its sender's name and address
     /// match a candidate in the zone, or in the zone's last good answer if the name servers are silent. If there never
@@ -108,7 +108,8 @@ extension Fetcher {
         // Only the zone's list can rank several announcers. Without it, the one whose packets the children received
         // before comes first.
         let resumesUnheard =
-            resumed == nil && stream.incarnation == nil && stream.children.contains { $0.start.isResume }
+            resumed == nil && stream.incarnation == nil && stream.leader == nil
+            && stream.children.contains { $0.start.isResume }
         if announced.count > 1 || resumesUnheard, directory.isFresh(name, at: now) { return .undecided }
         var list = CandidateList.entrypoints(
             announced: announced, listed: listed, cause: name.description, by: directory.addressOrder,

@@ -13,6 +13,8 @@ extension Fetcher {
     private static var refusalSpan: TimeSpan { .seconds(5) }
     /// The same wait while nothing flows. It is shorter because the other parents may be dead.
     private static var refusalSpanInNeed: TimeSpan { .seconds(1) }
+    /// Maximum number of parents to which links are opened at a time while nothing flows.
+    private static var linksInNeed: Int { 4 }
 
     /// Adds, moves and removes paths as needed. Called whenever demand, answers, links or replies change.
     mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
@@ -67,21 +69,59 @@ extension Fetcher {
             return move(stream, from: current, to: target, at: now, &core)
         }
         let isLate = stream.paths.isWaiting && now - current.since >= Self.joinPatience
+        let isDry = stream.paths.areDry && now - current.since >= Self.joinPatience
         let wantsMore =
             isLate
             || count < pathsWanted(of: stream, at: now, core) && !stream.isCatchingUp(on: current, at: now)
-        guard wantsMore, count < PathPolicy.pathsMax, stream.times.mayAddPath(spacing: Self.joinPatience, at: now)
-        else { return }
+        guard wantsMore || isDry, stream.times.mayAddPath(spacing: Self.joinPatience, at: now) else { return }
         let used = stream.paths.all.map(\.candidate.endpoint)
-        let others = CandidateList(
+        var others = CandidateList(
             list.all.filter {
                 !used.contains($0.endpoint) && !parents.isAvoided($0.endpoint, at: now)
                     && !isShedding($0, at: now, core) && (!isHot || isLate || isTwin($0, of: stream, at: now, core))
             })
+        if isDry {
+            others = reachableFirst(others, at: now, &core)
+            if count >= PathPolicy.pathsMax { return replaceUnopened(by: others, stream, at: now, &core) }
+        }
+        guard wantsMore, count < PathPolicy.pathsMax else { return }
         if let other = best(of: others, isExtra: !isLate, for: stream, at: now, core) {
             stream.times.noteExtraPath(at: now)
             join(other, stream, isExtra: !isLate, at: now, &core)
         }
+    }
+
+    /// While nothing flows, a parent that this node hears comes before all others, because each parent that cannot be
+    /// reached costs three seconds. Links to the others are opened meanwhile, a few at a time.
+    private func reachableFirst(
+        _ list: CandidateList, at now: MonotonicInstant, _ core: inout NodeCore
+    ) -> CandidateList {
+        let heard = list.all.filter { isHeard($0, at: now, core) }
+        let others = list.all.filter { !heard.contains($0) }
+        for candidate in others.prefix(Self.linksInNeed) {
+            guard let link = link(to: candidate, at: now, &core) else { continue }
+            link.keepWarm(until: max(link.warmUntil, now + .seconds(5)))
+        }
+        return CandidateList(heard + others)
+    }
+
+    private func isHeard(_ candidate: ParentCandidate, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Bool {
+        guard let link = core.links.parent(at: candidate.endpoint), link.isAlive else { return false }
+        return now - link.lastHeard < core.configuration.warmHeartbeatInterval * 2
+    }
+
+    /// All paths wait, and there is no room for more: one whose parent does not even open the link makes room for a
+    /// parent that this node hears.
+    private mutating func replaceUnopened(
+        by others: CandidateList, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        let heard = CandidateList(others.all.filter { isHeard($0, at: now, core) })
+        guard let path = stream.paths.firstUnopened, let other = best(of: heard, for: stream, at: now, core) else {
+            return
+        }
+        stream.times.noteExtraPath(at: now)
+        removePath(path, of: stream, at: now, &core)
+        join(other, stream, at: now, &core)
     }
 
     private func better(

@@ -287,7 +287,7 @@ struct ParentDirectory {
             if entry.answer != nil { return .kept }
             let changed = !entry.isAbsent
             entry.isAbsent = true
-            return changed ? .changed : .unchanged
+            return changed ? .changed : .confirmed
         case .failed(.overloaded):
             // The look-up was not made at all. It is tried again soon, when there may be room for it.
             entry.renewAt = now + .nanoseconds(100_000_000 + Int64(random.next(upperBound: 100_000_000)))

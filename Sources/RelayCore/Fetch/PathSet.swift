@@ -15,6 +15,12 @@ struct PathSet {
     /// No path carries packets yet.
     var isWaiting: Bool { !all.contains { $0.state != .joining } }
 
+    /// There are paths, but none brings packets: each one is joining, or its parent's own upstream is silent.
+    var areDry: Bool { all.allSatisfy { $0.state == .joining || $0.upstreamSilent } }
+
+    /// The first path whose parent has not even opened the link.
+    var firstUnopened: StreamPath? { all.first { $0.state == .joining && !$0.link.isAlive } }
+
     @inline(__always) func path(on link: ParentLink) -> StreamPath? { all.first { $0.link === link } }
 
     /// The path via this candidate.
