@@ -16,7 +16,7 @@ from report import gap, report
 from session import Session
 
 GRADES = ["hot", "warm", "cold"]
-FAULTS = ["kill", "stop", "cut", "mute", "close", "silence"]
+FAULTS = ["kill", "stop", "cut", "mute", "close", "silence", "return"]
 STALL = 0.1
 """A run in which the encoder paused longer than this, in seconds, is repeated: the host stalled."""
 REPEATS_SHARE = 5
@@ -32,7 +32,8 @@ the network is steady again, the next run begins. The viewers record the number 
 
 Grades: hot, warm, cold, or all; all also kills one of three candidates (warm).
 Faults: kill (kill -9, then a restart), stop (SIGSTOP, then SIGCONT), cut (packets from and to it are dropped), mute
-(only packets from it), and for warm close (the encoder's connection ends) and silence (the encoder sends nothing).
+(only packets from it), and for warm close (the encoder's connection ends), silence (the encoder sends nothing) and
+return (the first candidate was dead, comes back and leads again 10 s later).
 """
 EPILOG = """\
 A run in which the host stalled for over 100 ms is reported and repeated.

@@ -2,9 +2,14 @@
 
 import dataclasses
 import signal
+import time
 
 TIME_OUT = 2.0
 """Seconds after which an encoder that sends nothing counts as lost."""
+FOLLOWED_MAX = 10
+"""Seconds within which another candidate leads."""
+RETURNED = 15
+"""Seconds after its restart within which the first candidate leads again: its data must have advanced for 10 s."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +32,10 @@ class Fault:
     strike: object
     heal: object
     is_at_encoder: bool = False
+    prepare: object = None
+    """What happens before the run and does not count."""
+    lasts: float | None = None
+    """Seconds, instead of those that the user gives."""
 
 
 KILLED = Target(median=1.2, worst=1.8)
@@ -38,6 +47,16 @@ PULLED = Target(median=1.5, worst=2.5, is_pull=True)
 def restart(network, encoder, name):
     network.start(name)
     network.wait_ready(name)
+
+
+def replace_first(network, encoder):
+    """The first candidate dies and comes back; the next one leads for some more seconds."""
+    first = network.entrypoints[0]
+    network.kill(first)
+    end = time.monotonic() + FOLLOWED_MAX
+    while network.leader in (None, first) and time.monotonic() < end:
+        time.sleep(0.1)
+    restart(network, encoder, first)
 
 
 def faults(grade: str) -> list[Fault]:
@@ -68,4 +87,7 @@ def faults(grade: str) -> list[Fault]:
         Fault(
             "silence", "encoder is silent", Target(median=None, worst=TIME_OUT + 0.3),
             lambda network, encoder, name: encoder.ask("silence", number(network, name)), resume, is_at_encoder=True),
+        Fault(
+            "return", "the first returns", Target(median=None, worst=0.3), lambda network, encoder, name: None,
+            lambda network, encoder, name: None, prepare=replace_first, lasts=RETURNED),
     ]

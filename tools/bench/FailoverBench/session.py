@@ -50,15 +50,18 @@ class Session:
             lack = self.wait_until_steady()
             if lack:
                 raise Problem(f"{self.grade}: the network did not start: it lacks {lack}; --folder keeps the logs")
-            # Packets up to the mark are still on their way; the first run must not count them as delivered twice.
-            mark = self.encoder.ask("mark")
-            time.sleep(PLAYED_OUT)
-            self.viewers.ask("take", mark)
+            self.forget()
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def forget(self):
+        """Nothing up to now counts for the next run. Packets on their way must not count as delivered twice."""
+        mark = self.encoder.ask("mark")
+        time.sleep(PLAYED_OUT)
+        self.viewers.ask("take", mark)
 
     def plan(self, todo: dict[str, int]):
         """Yields the next fault, and the number of its run, while the caller counts down how many are left of each."""
@@ -75,9 +78,13 @@ class Session:
             struck = self.network.entrypoints[(number - 1) % self.count]
         if not struck:
             raise Problem(f"{self.grade}: no set reflector says where the stream comes from")
+        if fault.prepare:
+            fault.prepare(self.network, self.encoder)
+            self.forget()
+            struck = self.network.leader
         self.encoder.ask("take")
         fault.strike(self.network, self.encoder, struck)
-        time.sleep(self.options.seconds)
+        time.sleep(fault.lasts or self.options.seconds)
         follower = self.network.leader
         during = self.encoder.ask("take")
         fault.heal(self.network, self.encoder, struck)
