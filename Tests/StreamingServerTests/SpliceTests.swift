@@ -9,7 +9,7 @@ struct SpliceTests {
     /// An encoder's stream of 25 pictures a second, and sound.
     private func stream(
         _ seconds: Double = 25, from start: Double = 10, group: Int = 25, size: Int = 300, video: UInt8 = 0x1b,
-        pid: UInt16 = 256, sound: Bool = true, lead: Int = 0, profile: UInt8 = 66
+        pid: UInt16 = 256, sound: Bool = true, lead: Int = 0, profile: UInt8 = 66, tables: Int = 5
     ) -> TimedStream {
         var mux = TestMux()
         // Other counters than those of another encoder.
@@ -17,7 +17,7 @@ struct SpliceTests {
         let skipped = mux.bytes.count
         for index in 0..<Int(seconds * 25) {
             let ticks = UInt64(start * 90_000) + UInt64(index) * 3_600
-            if index % 5 == 0 {
+            if index % tables == 0 {
                 mux.sections(0, TestMux.association([(1, 4096)]))
                 var streams: [(type: UInt8, pid: UInt16, descriptors: [UInt8])] = [(video, pid, [])]
                 if sound { streams.append((0x0f, 257, [])) }
@@ -56,6 +56,22 @@ struct SpliceTests {
         let whole = StreamCheck(source.packets(0..<end + 8))
         #expect(check.elementary[256] == whole.elementary[256])
         #expect(check.elementary[257] == whole.elementary[257])
+    }
+
+    @Test(
+        "The same bytes again, from between two of the encoder's rare tables on: not one access unit is lost",
+        arguments: [5.0, 6.3, 9.5])
+    func exactWithoutTables(end: Double) {
+        let source = stream(size: 1_500, tables: 100)
+        var edge = SpliceEdge()
+        edge.deliver(source.packets(0..<end), seconds: end)
+        edge.changeSource()
+        edge.deliver(source.packets(end - 0.5..<end + 0.3), seconds: 0.2)
+        #expect(edge.state.splices.exact == 1)
+        edge.deliver(source.packets(end + 0.3..<end + 8), seconds: 7.7)
+        edge.end()
+        _ = expectValid(edge, marks: 0)
+        #expect(edge.seen.elementsEqual(source.packets(0..<end + 8)))
     }
 
     @Test("The same bytes with other continuity counters: the counters are rewritten")

@@ -47,7 +47,7 @@ struct SourceSplice {
     private static let gapMax = 10 * TimestampUnwrapper.ticksPerSecond
     /// How long to wait for the last packets of the old source, if its last access unit has been found.
     private static let samePacketsMax = TimeSpan.milliseconds(100)
-    /// Bytes of a single access unit that prove that both sources carry the same.
+    /// Bytes that prove that both sources carry the same, in a single access unit or before any tables.
     private static let proofBytes = 1_024
 
     private let reference: SpliceReference?
@@ -60,7 +60,8 @@ struct SourceSplice {
     /// Set after a seamless splice.
     private var rewriter: ContinuityRewriter?
     private var held: [UInt8] = []
-    private var scanner = TransportStreamScanner()
+    /// Takes the new source for the same program until its tables come: encoders may send those only every 2 s.
+    private var scanner: TransportStreamScanner
     /// The access unit before the next one.
     private var unitBefore: TransportStreamScanner.AccessUnit?
     /// Where the two access units lie whose bytes viewers have, if the new source has them too.
@@ -72,6 +73,7 @@ struct SourceSplice {
     /// - Parameter reference: where viewers stand in the old source; nil if that is not known.
     init(after reference: SpliceReference?, at now: MonotonicInstant) {
         self.reference = reference
+        scanner = TransportStreamScanner(expecting: reference?.program.map)
         begin = now
     }
 
@@ -121,16 +123,16 @@ struct SourceSplice {
     /// Continues after the last byte that viewers have, if the new source has the same bytes before it. Nil to go on
     /// looking.
     private mutating func meet(at now: MonotonicInstant) -> Output? {
-        guard let meeting, let reference, reference.isAlike(scanner.program) else { return nil }
+        guard let meeting, let reference else { return nil }
+        let hasTables = scanner.program.map != nil
+        guard !hasTables || reference.isAlike(scanner.program) else { return nil }
         let pid = reference.leading.pid
         var known = reference.leadingEnd[...]
-        if meeting.previous == nil {
-            let count = reference.count(pid) ?? 0
-            guard count >= Self.proofBytes else {
-                self.meeting = nil
-                return nil
-            }
-            known = known.suffix(count)
+        if meeting.previous == nil { known = known.suffix(reference.count(pid) ?? 0) }
+        guard hasTables && meeting.previous != nil || known.count >= Self.proofBytes else {
+            // Tables may come and be proof enough.
+            if meeting.previous == nil { self.meeting = nil }
+            return nil
         }
         let start = Int(meeting.previous ?? meeting.newest)
         let found = SpliceReference.payload(of: pid, in: held.span, from: start, countMax: known.count)

@@ -41,12 +41,23 @@ struct TransportStreamScanner {
     private(set) var scrambledPackets: UInt64 = 0
     private(set) var packets: UInt64 = 0
 
+    /// What the program probably is, until its first tables come.
+    private let expected: ProgramMap?
     private var main: AccessUnitReader?
     private var sound: AccessUnitReader?
     private var isSoundLeading = false
     /// The sound units since the last picture; they become events later, if the sound becomes the leader.
     private var soundUnits: [AccessUnit] = []
     private var parameters: UInt64?
+
+    /// - Parameter expected: the elementary streams to read before the first tables come; nil to wait for those.
+    init(expecting expected: ProgramMap? = nil) {
+        self.expected = expected
+        if expected != nil { follow() }
+    }
+
+    /// The elementary streams that are read.
+    private var map: ProgramMap? { program.map ?? expected }
 
     /// Reads whole packets, which lie at `offset`, and fills `events`.
     mutating func scan(_ bytes: Span<UInt8>, at offset: UInt64) {
@@ -75,11 +86,11 @@ struct TransportStreamScanner {
     private mutating func receive(_ bytes: Span<UInt8>, at offset: UInt64) {
         guard let header = TransportPacket(bytes) else { return }
         packets &+= 1
-        position.note(header, bytes, at: offset, map: program.map)
+        position.note(header, bytes, at: offset, map: map)
         if program.isTable(header.pid) {
-            let before = program.map
+            let before = map
             if program.receive(header, bytes, at: offset) == .tracks { events.append(.tracksChange(offset: offset)) }
-            if program.map?.streams != before?.streams { follow() }
+            if map?.streams != before?.streams { follow() }
             return
         }
         guard !header.isScrambled else {
@@ -98,9 +109,9 @@ struct TransportStreamScanner {
     }
 
     private mutating func follow() {
-        position.follow(program.map)
-        main = program.map?.leading.flatMap { stream in stream.codec.map { AccessUnitReader(stream, codec: $0) } }
-        sound = program.map?.video == nil ? nil : program.map?.audio.map { AccessUnitReader($0, codec: .audio) }
+        position.follow(map)
+        main = map?.leading.flatMap { stream in stream.codec.map { AccessUnitReader(stream, codec: $0) } }
+        sound = map?.video == nil ? nil : map?.audio.map { AccessUnitReader($0, codec: .audio) }
         isSoundLeading = false
         soundUnits.removeAll(keepingCapacity: true)
         parameters = nil
