@@ -37,7 +37,8 @@ final class RegionChecks {
             twoLeadersMax = max(twoLeadersMax, span)
             if span >= Self.twoLeadersBound {
                 twoLeaders[stream] = network.now
-                network.violate("\(names(leaders)) lead \(network.zone.streams[stream].name) for \(span.milliseconds) ms")
+                network.violate(
+                    "\(names(leaders)) lead \(network.zone.streams[stream].name) for \(span.milliseconds) ms")
             }
         }
     }

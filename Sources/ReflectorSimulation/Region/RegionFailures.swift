@@ -76,7 +76,8 @@ public struct RegionFailures {
         for stream in network.zone.streams.indices {
             let fetchers = network.fetchers(of: stream).filter { $0 != stopped }
             if fetchers.count != copies, !(failure == .lanCut && fetchers.count == 1) {
-                network.violate("\(fetchers.count) members fetch stream \(stream) \(Self.span.milliseconds) ms after the failure")
+                network.violate(
+                    "\(fetchers.count) members fetch stream \(stream) \(Self.span.milliseconds) ms after the failure")
             }
         }
         var report = RegionRunReport(network)

@@ -69,7 +69,8 @@ final class RegionNetwork: NetworkScenario {
         random = SeededGenerator(seed: FixedHash.combine(options.seed, 0x2e91_0501))
         digest = RunDigest(seed: options.seed)
         zone = SimulatedZone(ttlSeconds: 5, hosts: [], setRegions: [], maps: [], streams: [])
-        let members = options.members ?? 2 + Int(random.next(below: 4))
+        let drawn = 2 + Int(random.next(below: 4))
+        let members = options.members ?? drawn
         list.add("ep-1", .entrypoint, nil, to: &zone)
         for number in 1...2 {
             let region = RegionID(UInt32(9_000 + number))
@@ -79,16 +80,16 @@ final class RegionNetwork: NetworkScenario {
         for number in 1...members { list.add("edge-\(number)", .edge, Self.region, to: &zone) }
         edges = list.indices(.edge)
         sets = list.indices(.set)
+        numbers = Array(repeating: 0, count: options.streams)
+        let count = list.all.count
+        cuts = Array(repeating: false, count: count * count)
+        disturbedAt = Array(repeating: .zero, count: count)
         zone.maps.append(
             SimulatedZone.Map(region: Self.region, portset: Self.portset, parents: zone.setRegions.map(\.id)))
         for number in 0..<options.streams {
             guard let name = StreamName("live/channel-\(number)") else { continue }
             zone.streams.append(SimulatedZone.Stream(name: name, portset: Self.portset, candidates: ["ep-1"]))
         }
-        numbers = Array(repeating: 0, count: options.streams)
-        let count = list.all.count
-        cuts = Array(repeating: false, count: count * count)
-        disturbedAt = Array(repeating: .zero, count: count)
         for _ in zone.streams.indices {
             let some = edges.filter { _ in options.wantedShare >= 1 || random.chance(options.wantedShare) }
             wanted.append(some.isEmpty ? [edges[0]] : some)
@@ -266,7 +267,8 @@ final class RegionNetwork: NetworkScenario {
     private func start(_ host: Int) {
         guard !node(host).isUp else { return }
         network.start(
-            node(host), crypto: SimulatedCrypto(operatorKey: Self.operatorKey, seed: random.next()), seed: random.next())
+            node(host), crypto: SimulatedCrypto(operatorKey: Self.operatorKey, seed: random.next()),
+            seed: random.next())
         disturbedAt[host] = now
         receivers[host]?.restart(at: now) { _ in true }
         if host == Self.entrypoint {

@@ -57,7 +57,9 @@ final class StreamState {
     /// Since when no parent has carried the stream or accepted a request for it; nil if one does. A stream that no parent
     /// has is not meant.
     var starvedSince: MonotonicInstant? {
-        guard let since = times.starvedSince, !paths.hasLive, !paths.all.contains(where: \.isAnswered) else { return nil }
+        guard let since = times.starvedSince, !paths.hasLive, !paths.all.contains(where: \.isAnswered) else {
+            return nil
+        }
         if paths.isEmpty, let problem = candidates.problem, problem.isElsewhere { return nil }
         return since
     }

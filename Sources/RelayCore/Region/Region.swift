@@ -210,7 +210,9 @@ struct Region {
     /// Asks others to lead the streams whose parents this member cannot reach.
     private mutating func yieldStarved(at now: MonotonicInstant, _ core: inout NodeCore) {
         for name in claims.led.all {
-            guard let stream = core.streams[name], !claims.isYielding(name), isStarved(stream, at: now) else { continue }
+            guard let stream = core.streams[name], !claims.isYielding(name), isStarved(stream, at: now) else {
+                continue
+            }
             claims.yield(name, until: now + rules.cutSpan)
             core.context.count(.slotsYielded)
             isChanged = true
