@@ -53,6 +53,7 @@ extension ControlCodec {
         case .probe: return .probe(number: try reader.read())
         case .probeReport: return .probeReport(try ProbeReport(&reader))
         case .witnessReport: return .witnessReport(try WitnessReport(&reader))
+        case .regionReport: return .regionReport(try RegionReport(&reader))
         }
     }
 

@@ -3,7 +3,7 @@ import ReflectorModel
 extension ControlCodec {
     /// Writes a message and returns its length, including the last 16 bytes, which `finish` fills with the MAC.
     /// `WireLimits.controlLengthMax` bytes are always enough. The caller must not pass more entries than a message may
-    /// have, or a page that does not fit (`Announce.pages`, `WitnessReport.pages`).
+    /// have, or a page that does not fit (`Announce.pages`, `WitnessReport.pages`, `RegionReport.pages`).
     public static func encode(
         _ message: RelayMessage, token: UInt64, counter: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -46,6 +46,7 @@ extension ControlCodec {
         case .probe(let number): writer.write(number)
         case .probeReport(let report): report.write(&writer)
         case .witnessReport(let report): report.write(&writer)
+        case .regionReport(let report): report.write(&writer)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
     }
@@ -162,6 +163,7 @@ extension RelayMessage {
         case .probe: .probe
         case .probeReport: .probeReport
         case .witnessReport: .witnessReport
+        case .regionReport: .regionReport
         }
     }
 }

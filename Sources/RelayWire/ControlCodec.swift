@@ -28,6 +28,7 @@ public enum ControlCodec {
         case probe = 16
         case probeReport = 17
         case witnessReport = 18
+        case regionReport = 19
     }
 
     /// True if a whole control datagram is a NAK, by its kind alone. The datagram must contain the whole header

@@ -45,7 +45,7 @@ enum Paging {
     }
 }
 
-/// Where a page belongs: the first fields of Announce and WitnessReport.
+/// Where a page belongs: the first fields of Announce and WitnessReport, and in RegionReport.
 public struct PageHeader: Sendable, Hashable {
     /// The version of the list that the receiver has when all pages have arrived; at least 1. It increases with every
     /// change of the list.

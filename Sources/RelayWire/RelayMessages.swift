@@ -24,6 +24,8 @@ public enum RelayMessage: Sendable, Equatable {
     /// Name server to node: asks whether the node's event loop runs. `number` is random.
     case probe(number: UInt64)
     case probeReport(ProbeReport)
+    /// Member to member of a region.
+    case regionReport(RegionReport)
 }
 
 /// Requests a stream from a parent. Repeating it with the same subscription id is harmless.

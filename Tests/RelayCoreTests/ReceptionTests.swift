@@ -129,7 +129,9 @@ struct ReceiverTests {
                 configuration: configuration, crypto: crypto, handshakes: crypto.handshakes(for: configuration),
                 seed: 1,
                 makeMeasurements: nil, now: instant(0))
-            receiver = Receiver(playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil)
+            receiver = Receiver(
+                playOut: role == .edge ? PlayOut(sink: nil, deadline: .milliseconds(500)) : nil,
+                forwards: role != .edge)
             stream = core.streams.insert(StreamName("news")!, countMax: 8)
             let tag = IncarnationTag(5)
             stream.begin(

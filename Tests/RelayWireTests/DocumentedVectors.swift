@@ -182,6 +182,30 @@ struct DocumentedVectors {
         ("SizeReport", .sizeReport(length: 175)),
         ("PayloadLimit", .payloadLimit(subscription: 7, bytes: 1_128)),
         ("Probe", .probe(number: 0x3132_3334_3536_3738)),
+        (
+            "RegionReport",
+            .regionReport(
+                RegionReport(
+                    isLeaving: false, isSettled: true, versionHeld: 3,
+                    page: RegionReport.Page(
+                        PageHeader(version: 6),
+                        entries: [
+                            .init(stream: stream, isWanted: true, slots: 1, held: tag, highest: SequenceNumber(42)),
+                            .init(stream: StreamName("live/sport")!, isYielding: true),
+                        ])))
+        ),
+        (
+            "RegionReport, changes",
+            .regionReport(
+                RegionReport(
+                    isLeaving: true, isSettled: true, versionHeld: 3,
+                    page: RegionReport.Page(
+                        PageHeader(version: 7, base: 6), entries: [.withdrawn(StreamName("live/sport")!)])))
+        ),
+        (
+            "RegionReport, nothing new",
+            .regionReport(RegionReport(isLeaving: false, isSettled: false, versionHeld: 3))
+        ),
         ("Close", .close(.leaving)),
     ]
 

@@ -55,9 +55,27 @@ extension SeededGenerator {
             header(base: base), entries: WitnessReport.pages(version: 1, of: withdrawn + entries)[0].entries)
     }
 
+    private mutating func regionReport() -> RegionReport {
+        var report = RegionReport(
+            isLeaving: Bool.random(using: &self), isSettled: Bool.random(using: &self), versionHeld: word())
+        guard Bool.random(using: &self) else { return report }
+        let base = Bool.random(using: &self) ? 0 : word() >> 1
+        let entries = (0..<Int.random(in: 0...40, using: &self)).map { _ in
+            let held = Bool.random(using: &self) ? IncarnationTag(word() | 1) : nil
+            return RegionReport.Entry(
+                stream: streamName(), isWanted: Bool.random(using: &self), slots: UInt8.random(in: 0...7, using: &self),
+                isYielding: Bool.random(using: &self), held: held,
+                highest: SequenceNumber(held == nil ? 0 : word() >> 2))
+        }
+        let withdrawn = base > 0 ? [RegionReport.Entry.withdrawn(streamName())] : []
+        report.page = RegionReport.Page(
+            header(base: base), entries: RegionReport.pages(version: 1, of: withdrawn + entries)[0].entries)
+        return report
+    }
+
     mutating func control() -> RelayMessage {
         let subscription = UInt32(truncatingIfNeeded: word())
-        switch Int.random(in: 0..<18, using: &self) {
+        switch Int.random(in: 0..<19, using: &self) {
         case 0: return .subscribe(subscribe())
         case 1:
             let status = SubscribeStatus.allCases.randomElement(using: &self) ?? .ok
@@ -91,6 +109,7 @@ extension SeededGenerator {
         case 14: return .probe(number: word())
         case 15: return .probeReport(probeReport())
         case 16: return .witnessReport(witnessReport())
+        case 17: return .regionReport(regionReport())
         default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
         }
     }

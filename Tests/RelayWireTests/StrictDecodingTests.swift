@@ -120,7 +120,7 @@ struct StrictDecodingTests {
     @Test("Control: reserved kinds, a reserved byte that is not zero, lengths, unknown values of enumerations")
     func control() {
         let unsubscribe = Bytes.encode(.unsubscribe(subscription: 1))
-        for kind in [0, 19, 255] as [UInt8] {
+        for kind in [0, 20, 255] as [UInt8] {
             #expect(throws: WireError.unknownKind) { try Bytes.control(with(unsubscribe, 18, kind)) }
         }
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(unsubscribe, 1, 1)) }
@@ -190,6 +190,28 @@ struct StrictDecodingTests {
             .witnessReport(WitnessReport(PageHeader(version: 2, base: 1), entries: [.withdrawn(stream)])))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 47, 1)) }
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 48, 3)) }
+    }
+
+    @Test(
+        "RegionReport: an unknown flag, a number without an incarnation, a withdrawal in a whole list, a count that lies"
+    )
+    func regionReport() throws {
+        let stream = try #require(StreamName("live/news"))
+        var report = RegionReport(
+            isLeaving: false, isSettled: true, versionHeld: 1,
+            page: RegionReport.Page(PageHeader(version: 2), entries: [.init(stream: stream, isWanted: true)]))
+        let bytes = Bytes.encode(.regionReport(report))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 19, 14)) }
+        #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 19, 2)) }
+        #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 35, 0)) }
+        #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 48, 2)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 49, 64)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 49, 32)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 65, 1)) }
+        report.page = RegionReport.Page(PageHeader(version: 2, base: 1), entries: [.withdrawn(stream)])
+        let changes = Bytes.encode(.regionReport(report))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 49, 33)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 57, 1)) }
     }
 
     @Test("Announce: an incarnation without data, or data without an incarnation")

@@ -147,6 +147,12 @@ def from_child():
     yield "SizeReport", 14, struct.pack(">H", 175)
     yield "PayloadLimit", 15, struct.pack(">IH", SUBSCRIPTION, 1128)
     yield "Probe", 16, struct.pack(">Q", 0x3132333435363738)
+    yield "RegionReport", 19, (
+        struct.pack(">BQQQHHB", 2 | 4, 3, 6, 0, 0, 1, 2) + struct.pack(">BQQ", 1 | 8, TAG, 42) + name(STREAM)
+        + struct.pack(">BQQ", 16, 0, 0) + name(OTHER_STREAM))
+    yield "RegionReport, changes", 19, (
+        struct.pack(">BQQQHHB", 1 | 2 | 4, 3, 7, 6, 0, 1, 1) + struct.pack(">BQQ", 32, 0, 0) + name(OTHER_STREAM))
+    yield "RegionReport, nothing new", 19, struct.pack(">BQ", 0, 3)
     yield "Close", 12, bytes([0])
 
 

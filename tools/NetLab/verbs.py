@@ -17,7 +17,8 @@ wide-area links with rate, delay and loss, NAT and firewalls, real processes on 
   tools/netlab chaos --for 60 --seed 7     a network of its own, a random fault every 5 s, everything checked
 """
 EPILOG = f"""\
-NETWORK is a file, or the name of a ready-made one: chaos, example, fig1, three-continents (in tools/NetLab/networks).
+NETWORK is a file, or the name of a ready-made one: chaos, example, fig1, region, three-continents (in
+tools/NetLab/networks).
 Its lines:
 
 {GRAMMAR}

@@ -29,6 +29,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var unavailable: [UnavailableStream]?
     /// At an edge: the streams handed out over UDP, by address.
     public var outputs: [OutputStatus]?
+    /// At an edge whose region has other members: who they are, and who leads which stream.
+    public var members: RegionStatus?
     /// At an entrypoint: the streams that it could provide but does not have now, by name.
     public var standbys: [String: ElectionStatus]?
     /// Seconds until the node's certificate expires, negative afterwards; nil without one.

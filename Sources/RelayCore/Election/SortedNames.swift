@@ -14,6 +14,11 @@ struct SortedNames {
     var isEmpty: Bool { all.isEmpty }
     var count: Int { all.count }
 
+    func contains(_ name: StreamName) -> Bool {
+        let place = place(of: name)
+        return place < all.count && all[place] == name
+    }
+
     mutating func insert(_ name: StreamName) {
         let place = place(of: name)
         if place == all.count || all[place] != name { all.insert(name, at: place) }

@@ -12,6 +12,8 @@ struct FetchTimes {
     private(set) var since: MonotonicInstant?
     /// When the newest path was requested. Silence before this instant does not count.
     private(set) var lastJoin: MonotonicInstant = .zero
+    /// Since when no path has carried the stream; nil while one does. Set by `noteStarved` and `noteFed`.
+    private(set) var starvedSince: MonotonicInstant?
     private var lastExtraPath: MonotonicInstant = .zero
     private var resubscribed: MonotonicInstant = .zero
 
@@ -21,6 +23,8 @@ struct FetchTimes {
 
     mutating func noteUnavailable(retryAt: MonotonicInstant) { self.retryAt = retryAt }
     mutating func retryNow() { retryAt = nil }
+    mutating func noteStarved(at now: MonotonicInstant) { starvedSince = starvedSince ?? now }
+    mutating func noteFed() { starvedSince = nil }
     mutating func noteJoin(at now: MonotonicInstant) {
         lastJoin = now
         since = since ?? now

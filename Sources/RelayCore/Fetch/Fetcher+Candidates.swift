@@ -16,10 +16,13 @@ extension Fetcher {
     mutating func candidates(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) -> Candidates {
         let name = ReflectorName.candidates(stream.name)
         use(name, isCarrying: stream.isCarrying(at: now), at: now, &core)
-        if let absence = learnPortset(of: stream, from: name, at: now, &core) { return absence }
-        guard let portset = stream.portset else { return .none(.noPortset) }
+        if let absence = learnPortset(of: stream, from: name, at: now, &core) {
+            return absence == .none(.noSuchStream) ? absence : afterNeighbours(of: stream, absence)
+        }
+        guard let portset = stream.portset else { return afterNeighbours(of: stream, .none(.noPortset)) }
         if let region = core.configuration.region {
-            let parents = candidates(of: region, portset, for: stream, at: now, &core)
+            let parents = afterNeighbours(
+                of: stream, candidates(of: region, portset, for: stream, at: now, &core))
             switch parents {
             case .none(.noParents) where isSetReflector: break
             case .none(.nameServersFail) where isSetReflector: break
@@ -27,6 +30,15 @@ extension Fetcher {
             }
         }
         return entrypoints(for: stream, at: now, &core)
+    }
+
+    /// The members of the region come first, unless this one leads the stream. Its parents are looked up all the same, so
+    /// that each member can lead it at once.
+    private func afterNeighbours(of stream: StreamState, _ parents: Candidates) -> Candidates {
+        guard !stream.neighbours.isEmpty, parents != .none(.parentsTakenAway) else { return parents }
+        let list = CandidateList(stream.neighbours)
+        if case .list(let others) = parents { return .list(list.merged(with: others)) }
+        return .list(list)
     }
 
     /// Learns the stream's portset from the zone. If the expected answer does not arrive, the portset that the children

@@ -191,8 +191,8 @@ extension Fetcher {
         stream.candidates.noteReport(of: reason)
         stream.times.noteUnavailable(retryAt: now + .seconds(1))
         core.clock.schedule(stream, now + .seconds(1))
-        guard isEdge else { return core.post(.unavailable(stream, reason)) }
-        if stream.isWanted { core.reportUnavailable(stream.name, reason, at: now) }
+        if !isEdge || !stream.children.isEmpty { core.post(.unavailable(stream, reason)) }
+        if isEdge, stream.isWanted { core.reportUnavailable(stream.name, reason, at: now) }
     }
 
     private mutating func keepReserves(

@@ -23,6 +23,7 @@ extension Fetcher {
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)
         stream.times.noteJoin(at: now)
+        if !stream.paths.hasLive { stream.times.noteStarved(at: now) }
         subscribe(path, of: stream, at: now, &core)
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.forgetPath(path.bit)
@@ -46,7 +47,7 @@ extension Fetcher {
         if path.tag == nil {
             path.beginRequest(from: startsAsTwin(path, of: stream, at: now) ? .live : start(of: stream))
         }
-        var below: [NodeID] = isEdge ? [] : [core.context.id]
+        var below: [NodeID] = isEdge && core.configuration.neighbours.isEmpty ? [] : [core.context.id]
         for child in stream.children {
             for node in child.path where !below.contains(node) && below.count < Subscribe.pathLengthMax {
                 below.append(node)
@@ -113,6 +114,7 @@ extension Fetcher {
     /// caller then starts the waiting children.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.becomeLive()
+        stream.times.noteFed()
         for leaving in stream.paths.all where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now, &core)
         }

@@ -5,7 +5,9 @@ import RelayWire
 extension Fetcher {
     /// How many paths a stream should have now.
     func pathsWanted(of stream: StreamState, at now: MonotonicInstant, _ core: borrowing NodeCore) -> Int {
-        stream.quality.pathsWanted(
+        // The leader of the region adds paths; a second one to another member would bring the same packets.
+        guard stream.neighbours.isEmpty else { return 1 }
+        return stream.quality.pathsWanted(
             pathsMin: max(core.configuration.pathsMin, stream.hot?.isWanted == true ? 2 : 1),
             adapts: core.configuration.adaptsPaths, at: now)
     }

@@ -34,14 +34,16 @@ extension Fetcher {
         case .alive: break
         }
         let isWarm = link.subscriptions.isEmpty
-        if isWarm, !link.isForAnnouncing, now >= link.warmUntil {
+        if isWarm, !link.isForAnnouncing, !link.isMember, now >= link.warmUntil {
             core.close(link, at: now)
             return .dead
         }
         let floor =
             link.isForAnnouncing
             ? core.configuration.heartbeatInterval * 8
-            : isWarm ? core.configuration.warmSilenceMax : core.configuration.linkSilenceMax
+            : !isWarm
+                ? core.configuration.linkSilenceMax
+                : link.isMember ? core.configuration.regionRules.silenceMax : core.configuration.warmSilenceMax
         let silentSince = max(link.lastReceived, core.clock.judgeSilenceFrom)
         let deadline = silentSince + link.roundTrip.silenceMax(atLeast: floor)
         guard now < deadline else { return .fails }
@@ -59,6 +61,7 @@ extension Fetcher {
         _ step: DeathEvidence.Step, on link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         if step == .ask { sendRenew(on: link, at: now, &core) }
+        if step == .dead { link.noteDeath() }
         return step == .dead
     }
 
@@ -75,7 +78,7 @@ extension Fetcher {
         var wake = min(deadline, link.lastRenew + core.configuration.renewInterval)
         if link.isForAnnouncing {
             wake = min(wake, link.heartbeatDue(interval: core.configuration.heartbeatInterval))
-        } else if link.subscriptions.isEmpty {
+        } else if link.subscriptions.isEmpty, !link.isMember {
             wake = min(wake, link.warmUntil)
         }
         core.clock.schedule(link, wake)
@@ -150,6 +153,7 @@ extension Fetcher {
             }
         }
         stream.paths.removeAll(on: link)
+        if !stream.paths.hasLive { stream.times.noteStarved(at: now) }
         tendTwins(of: stream, at: now, &core)
         choosePaths(for: stream, at: now, &core)
     }

@@ -75,6 +75,9 @@ final class StreamPath {
         lastLinkNumber = link.window.highest
     }
 
+    /// The parent is alive and has answered the last request.
+    var isAnswered: Bool { link.isAlive && tries == 0 }
+
     // MARK: Called by the fetcher
 
     func update(_ candidate: ParentCandidate) { self.candidate = candidate }

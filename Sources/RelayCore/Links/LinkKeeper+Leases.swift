@@ -116,7 +116,10 @@ extension LinkKeeper {
 
     private func regularHeartbeatDue(of link: ChildLink, _ configuration: RelayConfiguration) -> MonotonicInstant {
         let interval =
-            link.ordered.isEmpty ? configuration.warmHeartbeatInterval : configuration.linkHeartbeatInterval
+            !link.ordered.isEmpty
+            ? configuration.linkHeartbeatInterval
+            : configuration.isNeighbour(link)
+                ? configuration.regionRules.reportInterval : configuration.warmHeartbeatInterval
         return min(max(link.lastSent, link.lease.lastHeartbeat) + interval, link.lease.lastHeartbeat + interval * 2)
     }
 }

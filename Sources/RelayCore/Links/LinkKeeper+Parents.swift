@@ -45,7 +45,7 @@ extension LinkKeeper {
             count(error, &core)
             return noteUnfit(error, link, at: now, &core)
         }
-        guard isFit(answer.peer, for: link) else {
+        guard isFit(answer.peer, for: link, core.configuration) else {
             core.context.count(.powersExceeded)
             core.context.alarm(
                 .identity, .parentUnfit(peer: link.peerName, answer.peer.role, link.endpoint), at: now)
@@ -79,8 +79,11 @@ extension LinkKeeper {
     }
 
     /// Whether a node with this certificate can be what the link is for.
-    private func isFit(_ peer: CertificateContent, for link: ParentLink) -> Bool {
-        peer.powers.contains(link.isForAnnouncing ? .acceptAnnouncements : .serveChildren)
+    private func isFit(
+        _ peer: CertificateContent, for link: ParentLink, _ configuration: RelayConfiguration
+    ) -> Bool {
+        if link.isMember { return configuration.isOfRegion(peer) }
+        return peer.powers.contains(link.isForAnnouncing ? .acceptAnnouncements : .serveChildren)
     }
 
     func onRefused(

@@ -24,11 +24,14 @@ extension NodeCore {
         let token = freshToken()
         let opening = begin(to: name, LinkRequest(childToken: token))
         let first = links.firstAddress(of: endpoint, others: others, at: now)
+        let isMember = configuration.neighbours.contains { $0.endpoint == endpoint }
         let link = links.open { slot in
             ParentLink(
                 slot: slot, endpoint: endpoint, remote: first,
                 others: ([endpoint] + others.prefix(Self.othersMax)).filter { $0 != first }, peerName: name,
-                isForAnnouncing: isForAnnouncing, opening: opening, childToken: token, now: now)
+                isForAnnouncing: isForAnnouncing,
+                isMember: isMember, opening: opening,
+                childToken: token, now: now)
         }
         _ = continueHandshake(of: link, at: now)
         return link

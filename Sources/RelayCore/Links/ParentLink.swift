@@ -22,6 +22,8 @@ final class ParentLink {
     let endpoint: Endpoint
     /// True for an entrypoint's link to a set reflector: it carries announcements, not streams.
     let isForAnnouncing: Bool
+    /// True for an edge's link to another member of its region: it stays open, and carries reports as well as streams.
+    let isMember: Bool
     /// The host's name in the DNS. Only a node with this name can open the link.
     let peerName: String
 
@@ -71,6 +73,8 @@ final class ParentLink {
     /// When an authentic datagram last arrived.
     private(set) var lastHeard: MonotonicInstant = .zero
     var death = DeathEvidence()
+    /// The parent's process is dead by all evidence, and not by silence alone. Set by `noteDeath`.
+    private(set) var isProvedDead = false
     private(set) var retransmitsAsked: UInt64 = 0
 
     // MARK: The lease and what is fetched
@@ -106,7 +110,8 @@ final class ParentLink {
 
     init(
         slot: Int, endpoint: Endpoint, remote: Endpoint, others: [Endpoint], peerName: String,
-        isForAnnouncing: Bool, opening: any LinkOpening, childToken: UInt64, now: MonotonicInstant
+        isForAnnouncing: Bool, isMember: Bool = false, opening: any LinkOpening, childToken: UInt64,
+        now: MonotonicInstant
     ) {
         self.slot = slot
         self.endpoint = endpoint
@@ -114,6 +119,7 @@ final class ParentLink {
         self.others = others
         self.peerName = peerName
         self.isForAnnouncing = isForAnnouncing
+        self.isMember = isMember
         self.opening = opening
         session = LinkSession(ownToken: childToken)
         nextTry = now
@@ -154,11 +160,12 @@ final class ParentLink {
     func noteTry(interval: TimeSpan, at now: MonotonicInstant) {
         if state == .greeting { greetedAt = now }
         let wait = TimeSpan(nanoseconds: interval.nanoseconds << Int64(tries))
-        nextTry = now + (isForAnnouncing ? min(wait, Self.announcingRetryMax) : wait)
+        nextTry = now + (isForAnnouncing || isMember ? min(wait, Self.announcingRetryMax) : wait)
         tries += 1
     }
 
-    /// Maximum time between two tries to reach a witness: it must hear this entrypoint soon after a cut has healed.
+    /// Maximum time between two tries to reach a witness, or a member of the region: it must hear this node soon after a
+    /// cut has healed.
     private static let announcingRetryMax: TimeSpan = .milliseconds(400)
 
     /// The host has reached this node: it can probably be reached now, so the handshake begins its tries again.
@@ -245,6 +252,7 @@ final class ParentLink {
         return true
     }
     func noteRetransmitAsked() { retransmitsAsked += 1 }
+    func noteDeath() { isProvedDead = true }
 
     /// True if the nonce has changed: the lease must be renewed with it.
     func takeNonce(_ nonce: UInt64) -> Bool {

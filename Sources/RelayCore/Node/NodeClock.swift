@@ -18,6 +18,9 @@ struct NodeClock: ~Copyable {
     /// The timer of the election. Changed by `scheduleElection` and `takeElection`.
     private(set) var election = Wakeup()
 
+    /// The timer of the region. Changed by `scheduleRegion` and `takeRegion`.
+    private(set) var region = Wakeup()
+
     /// A wake-up that is delayed by more than this is late.
     private static let lateAfter: TimeSpan = .milliseconds(20)
     /// For this long after a late wake-up, silence proves nothing: messages may still be in the socket or in transit.
@@ -56,6 +59,10 @@ struct NodeClock: ~Copyable {
         timers.schedule(.election, at: at, &election)
     }
 
+    mutating func scheduleRegion(_ at: MonotonicInstant) {
+        timers.schedule(.region, at: at, &region)
+    }
+
     /// The earliest timer, which may be stale.
     var first: (owner: TimerOwner, at: MonotonicInstant)? { timers.first }
 
@@ -77,6 +84,9 @@ struct NodeClock: ~Copyable {
 
     /// The timer of the election is due. False if the entry is stale.
     mutating func takeElection(_ at: MonotonicInstant) -> Bool { election.take(at) }
+
+    /// The timer of the region is due. False if the entry is stale.
+    mutating func takeRegion(_ at: MonotonicInstant) -> Bool { region.take(at) }
 
     /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
     ///

@@ -11,6 +11,7 @@ extension NodeCore {
         case requests
         case opens
         case election
+        case region
     }
 
     /// When the node must be called again if nothing arrives before.
@@ -52,6 +53,9 @@ extension NodeCore {
             case .election:
                 guard clock.takeElection(at) else { continue }
                 return .election
+            case .region:
+                guard clock.takeRegion(at) else { continue }
+                return .region
             }
         }
         return nil
@@ -77,6 +81,7 @@ extension NodeCore {
         case .requests: clock.requests.at == at
         case .opens: clock.opens.at == at
         case .election: clock.election.at == at
+        case .region: clock.region.at == at
         }
     }
 }

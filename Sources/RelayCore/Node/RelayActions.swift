@@ -49,6 +49,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// Two entrypoints of a hot stream forward different bytes.
     case feedsDiffer(StreamName, String, String)
     case loopRefused(StreamName)
+    /// A member of the region reports; it did not before.
+    case memberFound(String, Endpoint)
+    case memberLost(String, Endpoint, RegionLoss)
     /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
     /// An answer names hosts that have no address of a family that this node has.
@@ -112,6 +115,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .feedsDiffer(let stream, let one, let other):
             "\(stream): the feeds of \(one) and \(other) are not byte-identical: handled as warm standby; send the output of "
                 + "one encoder to both (ffmpeg's tee), or say standby=warm"
+        case .memberFound(let name, let endpoint): "\(name) (\(endpoint)) is a member of the region now"
+        case .memberLost(let name, let endpoint, let cause):
+            "\(name) (\(endpoint)), a member of the region, is lost: \(cause.rawValue)"
         case .loopRefused(let stream): "\(stream): subscription would cause a loop, refused"
         case .linkLossy(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has lost over 20 % for 10 s: no extra paths on it"

@@ -7,6 +7,9 @@ public struct RelayConfiguration: Sendable {
     public var role: NodeRole
     /// Region of an edge; id of the set region of a set reflector, if it has one.
     public var region: RegionID?
+    /// The other members of an edge's region, if it has any; at most `RegionRules.membersMax`.
+    public var neighbours: [RegionNeighbour] = []
+    public var regionRules = RegionRules()
 
     /// How long a missing packet may delay those after it at an edge.
     public var playOutDeadline: TimeSpan = .milliseconds(500)

@@ -127,6 +127,20 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case failbacks
     /// Times that this witness lost all entrypoints at once, and did not vote.
     case votesWithheld
+    case regionReportsSent
+    case regionReportsReceived
+    /// Reports from nodes that are no members of the region, and reports larger than any honest one.
+    case regionReportsRefused
+    /// Members of the region that were lost.
+    case membersLost
+    /// Slots that this member began to lead.
+    case slotsTaken
+    /// Slots that another member has taken over from this one.
+    case slotsHandedOver
+    /// Slots that this member asked others to lead, because it could not reach the stream's parents.
+    case slotsYielded
+    /// Slots that two members led at once; counted at the one that gives way.
+    case slotConflicts
     case witnessReportsSent
     case witnessReportsReceived
     /// Reports from nodes that are no witnesses, and reports larger than any honest one.

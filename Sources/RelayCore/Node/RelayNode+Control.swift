@@ -51,7 +51,7 @@ extension RelayNode {
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
-            .probe, .probeReport:
+            .probe, .probeReport, .regionReport:
             core.context.count(.rejectedUnexpected)
         }
     }
@@ -63,7 +63,8 @@ extension RelayNode {
         case .renew(let renew): linkKeeper.onRenew(renew, on: link, at: now, &core)
         case .nak(let nak): onNak(nak, on: link, at: now)
         case .heartbeat(let heartbeat): onHeartbeat(heartbeat, on: link, at: now)
-        case .close: remove(link, at: now)
+        case .close: onClose(link, at: now)
+        case .regionReport(let report): onRegionReport(report, on: link, at: now)
         case .sizeReport(let length): linkKeeper.onSizeReport(length, on: link, at: now, &core)
         case .payloadLimit(let subscription, let bytes):
             linkKeeper.onPayloadLimit(Int(bytes), of: subscription, on: link, at: now, &core)

@@ -12,6 +12,10 @@ extension RelayNode {
         guard let stream = stream(named: name, at: now) else {
             return core.reportUnavailable(name, .tableFull, at: now)
         }
+        if region != nil {
+            stream.want()
+            noteRegionDemand(for: stream, at: now)
+        }
         fetcher.want(stream, at: now, &core)
         drainEvents(at: now)
     }
@@ -20,6 +24,7 @@ extension RelayNode {
     public func release(_ name: StreamName, at now: MonotonicInstant) {
         guard let stream = core.streams[name] else { return }
         stream.release()
+        noteRegionChange(at: now)
         // A stream of which nothing ever arrived needs no grace period: many requests are for names that do not exist.
         if stream.incarnation == nil, !stream.hasDemand, stream.origin == nil {
             return discard(stream, at: now)
@@ -187,6 +192,7 @@ extension RelayNode {
     func linkBecameAlive(_ link: ParentLink, at now: MonotonicInstant) {
         fetcher.linkBecameAlive(link, at: now, &core)
         if link.isForAnnouncing { origin?.linkBecameAlive(link, at: now, &core) }
+        if link.isMember { core.clock.scheduleRegion(now) }
     }
 
     func sendRenew(on link: ParentLink, at now: MonotonicInstant) {
@@ -200,11 +206,14 @@ extension RelayNode {
 
     /// Closes a failed link: its streams, and only they, move to the next parent at once.
     func fail(_ link: ParentLink, at now: MonotonicInstant) {
-        for slot in fetcher.fail(link, at: now, &core) {
+        let slots = fetcher.fail(link, at: now, &core)
+        if link.isMember { memberFailed(link, at: now) }
+        for slot in slots {
             guard let stream = core.streams[slot] else { continue }
             fetcher.lose(link, stream, at: now, &core)
             drainEvents(at: now)
         }
+        if region != nil, !slots.isEmpty { core.clock.scheduleRegion(now) }
         noteAnnouncements(at: now)
     }
 
@@ -246,5 +255,6 @@ extension RelayNode {
         forgetIncarnation(of: stream, at: now)
         receiver.sink?.ended(stream: stream.name)
         core.streams.remove(stream)
+        noteRegionChange(at: now)
     }
 }

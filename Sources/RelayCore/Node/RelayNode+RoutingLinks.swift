@@ -39,6 +39,9 @@ extension RelayNode {
             case .close(let link): remove(link, at: now)
             case .ready:
                 guard let link = linkKeeper.accept(applicant, from: source, at: now, &core) else { return }
+                if region?.isMember(link, core.configuration) == true {
+                    fetcher.noteReachable(link.endpoint, at: now, &core)
+                }
                 return handleTimer(of: link, at: now)
             }
         }

@@ -22,7 +22,8 @@ extension RelayNode {
         case .unsubscribe(let subscription): server.unsubscribe(subscription, on: link, at: now, &core)
         case .announce(let page): onAnnounce(page, on: link, at: now)
         case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
-            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport, .witnessReport:
+            .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport, .witnessReport,
+            .regionReport:
             break
         }
     }
@@ -38,6 +39,7 @@ extension RelayNode {
             return server.refuse(request, .tableFull, .droppedStreamTableFull, on: link, at: now, &core)
         }
         let subscription = server.add(request, grant, on: link, to: stream, at: now, &core)
+        if region != nil { noteRegionDemand(for: stream, at: now) }
         if server.canServe(stream) {
             activate(subscription, of: stream, at: now)
         } else {
@@ -260,6 +262,7 @@ extension RelayNode {
     public func drain(at now: MonotonicInstant) -> Bool {
         server.stopAccepting()
         origin?.leave(at: now, &core)
+        leaveRegion(at: now)
         var isDone = true
         for link in core.links.children.all where !link.ordered.isEmpty {
             isDone = false

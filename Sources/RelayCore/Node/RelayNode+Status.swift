@@ -39,7 +39,10 @@ extension RelayNode {
                         name: stream.name.text, reason: stream.reason.description, secondsAgo: (now - stream.at).seconds
                     )
                 })
-        if page.isFirst { report.standbys = standbyStatus(at: now) }
+        if page.isFirst {
+            report.standbys = standbyStatus(at: now)
+            report.members = region?.status(core, at: now)
+        }
         return report
     }
 
@@ -52,7 +55,7 @@ extension RelayNode {
             }
         return LinkStatus(
             peer: link.peerName, endpoint: link.remote.description,
-            part: link.isForAnnouncing ? "announce" : "parent", state: state,
+            part: link.isForAnnouncing ? "announce" : link.isMember ? "member" : "parent", state: state,
             roundTripMilliseconds: link.roundTrip.smoothed.map { $0.seconds * 1_000 },
             lossPercent: link.lossPercent, packetsSent: 0, packetsReceived: link.window.arrived,
             retransmits: link.retransmitsAsked, subscriptions: link.subscriptions.count,

@@ -39,6 +39,8 @@ public final class RelayNode {
     var witness: Witness?
     /// Present at an entrypoint: it is a candidate for streams.
     var candidacy: Candidacy?
+    /// Present at an edge whose region has other members.
+    var region: Region?
 
     /// - Parameters:
     ///   - handshakes: who the node is; its certificate has the name and the role of the configuration.
@@ -54,19 +56,22 @@ public final class RelayNode {
             makeMeasurements: makeMeasurements, now: now)
         linkKeeper = LinkKeeper(checksIdentities: configuration.role != .edge)
         receiver = Receiver(
-            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil)
+            playOut: configuration.role == .edge ? PlayOut(sink: sink, deadline: configuration.playOutDeadline) : nil,
+            forwards: configuration.role != .edge || !configuration.neighbours.isEmpty)
         fetcher = Fetcher(configuration)
         let supply: Server.Supply =
             switch configuration.role {
             case .entrypoint: .own
-            case .edge: .none
+            case .edge: configuration.neighbours.isEmpty ? .none : .region
             case .set, .observer: .fetched
             }
         server = Server(supply: supply, capacity: configuration.capacity)
         origin = configuration.role == .entrypoint ? Origin() : nil
         witness = configuration.role == .set ? Witness() : nil
         candidacy = configuration.role == .entrypoint ? Candidacy() : nil
+        region = configuration.neighbours.isEmpty ? nil : Region(configuration, at: now)
         if origin != nil { core.clock.scheduleNode(now) }
+        if region != nil { core.clock.scheduleRegion(now) }
     }
 
     public var configuration: RelayConfiguration { @inline(__always) _read { yield core.context.configuration } }
@@ -116,6 +121,7 @@ public final class RelayNode {
             case .requests: handleRequests(at: now)
             case .opens: handleOpens(at: now)
             case .election: handleElectionTimer(at: now)
+            case .region: handleRegionTimer(at: now)
             }
         }
     }

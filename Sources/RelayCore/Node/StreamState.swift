@@ -42,6 +42,27 @@ final class StreamState {
     /// The entrypoint that leads the stream, as this node sees it as a witness. Set by `follow`.
     private(set) var leader: NodeID?
     func follow(_ leader: NodeID?) { self.leader = leader }
+    /// The members of the region from which to fetch the stream, the leader first; empty if this node leads it. Set by
+    /// `follow(neighbours:)`.
+    private(set) var neighbours: [ParentCandidate] = []
+
+    /// Another member of the region leads the stream, or this one (empty). False if that is known.
+    func follow(neighbours: [ParentCandidate]) -> Bool {
+        guard neighbours != self.neighbours else { return false }
+        self.neighbours = neighbours
+        leader = neighbours.first.map { NodeID(name: $0.name) }
+        return true
+    }
+
+    /// Since when no parent has carried the stream or accepted a request for it; nil if one does. A stream that no parent
+    /// has is not meant.
+    var starvedSince: MonotonicInstant? {
+        guard let since = times.starvedSince, !paths.hasLive, !paths.all.contains(where: \.isAnswered) else {
+            return nil
+        }
+        if paths.isEmpty, let problem = candidates.problem, problem.isElsewhere { return nil }
+        return since
+    }
 
     init(slot: Int, name: StreamName, number: UInt64 = 0) {
         self.slot = slot

@@ -13,6 +13,8 @@ enum TimerOwner: Equatable {
     case opens
     /// The election of entrypoints.
     case election
+    /// The region.
+    case region
 }
 
 /// When the owner of a timer wakes. `TimerQueue` sets it.

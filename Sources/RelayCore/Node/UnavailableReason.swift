@@ -36,6 +36,16 @@ public enum UnavailableReason: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Another node would find the same: asking somewhere else does not help.
+    var isElsewhere: Bool {
+        switch self {
+        case .noSuchStream, .noSource, .parentUndecided, .noPortset, .noParents, .parentsTakenAway, .parentsFull,
+            .tableFull:
+            true
+        case .nameServersFail, .noCommonFamily, .refused: false
+        }
+    }
+
     /// The end of the answer to a viewer, after "does not exist: " or "is not available now: ".
     public var description: String {
         switch self {

@@ -19,7 +19,7 @@ struct Receiver: ~Copyable {
         let stream: StreamState
         /// Nil for a stream that is no longer fetched on this link.
         let path: StreamPath?
-        /// The bytes for the log: stream header and payload at an edge, the sealed packet elsewhere.
+        /// The bytes for the log: the sealed packet if the node forwards it, else stream header and payload.
         let first: UnsafeRawBufferPointer
         let second: UnsafeRawBufferPointer?
         let payload: UnsafeRawBufferPointer
@@ -46,7 +46,13 @@ struct Receiver: ~Copyable {
     /// Present at an edge.
     let playOut: PlayOut?
 
-    init(playOut: consuming PlayOut?) { self.playOut = playOut }
+    /// The node forwards packets, so it keeps them sealed.
+    let forwards: Bool
+
+    init(playOut: consuming PlayOut?, forwards: Bool) {
+        self.playOut = playOut
+        self.forwards = forwards
+    }
 
     /// True at an edge: streams end here.
     @inline(__always) var handsOut: Bool { playOut != nil }
@@ -101,8 +107,8 @@ struct Receiver: ~Copyable {
         path?.noteArrival(at: now)
         let payload = UnsafeRawBufferPointer(plaintext)
         return Arrival(
-            header: header, link: link, stream: stream, path: path, first: handsOut ? streamHeader : sealed,
-            second: handsOut ? payload : nil, payload: payload)
+            header: header, link: link, stream: stream, path: path, first: forwards ? sealed : streamHeader,
+            second: forwards ? nil : payload, payload: payload)
     }
 
     @inline(__always)

@@ -26,7 +26,7 @@ extension Server {
             // The id identifies another stream from now on.
             unsubscribe(known.id, on: link, at: now, &core)
         }
-        if case .none = supply {
+        if !serves(link, core.configuration) {
             refuse(request, .unknownStream, .subscribesRefusedUnknown, on: link, at: now, &core)
             return nil
         }
@@ -54,6 +54,15 @@ extension Server {
         takeBack(grant)
         refuse(request, refusal.status, refusal.counter, on: link, at: now, &core)
         return nil
+    }
+
+    /// Whether the node serves anything to this child.
+    private func serves(_ link: ChildLink, _ configuration: RelayConfiguration) -> Bool {
+        switch supply {
+        case .own, .fetched: true
+        case .region: configuration.isNeighbour(link)
+        case .none: false
+        }
     }
 
     /// Why a Subscribe is refused although there is capacity; nil if it is not refused.

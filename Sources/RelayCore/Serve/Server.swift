@@ -15,6 +15,8 @@ struct Server {
         case own
         /// Every stream that it can fetch.
         case fetched
+        /// Every stream that it can fetch, for the other members of its region only.
+        case region
         /// None: an edge serves viewers.
         case none
     }

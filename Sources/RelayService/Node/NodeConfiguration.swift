@@ -1,5 +1,6 @@
 import IdentityKeys
 import ReflectorModel
+import RelayCore
 
 /// The configuration of a node: its name, its zone, the name servers to query and its identity. The node looks up
 /// everything else (design §4).
@@ -8,6 +9,8 @@ public struct NodeConfiguration: Sendable {
     public var name: String
     public var role: NodeRole
     public var region: RegionID?
+    /// The other members of an edge's region.
+    public var neighbours: [RegionNeighbour] = []
     public var zone: String
     /// Authoritative servers to query; two or more are best.
     public var servers: [Endpoint]

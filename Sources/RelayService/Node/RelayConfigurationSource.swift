@@ -10,6 +10,7 @@ struct RelayConfigurationSource {
         relay.repairSpan = max(relay.repairSpan, node.playOutDeadline)
         relay.encoderSilenceMax = node.encoderTimeout
         relay.capacity = node.capacity
+        relay.neighbours = node.neighbours
         relay.packetsMax = node.packetsMax
         let limits = node.identity.content.limits
         if let most = limits.egressBitsPerSecond {

@@ -214,6 +214,14 @@ struct EdgeCommand: AsyncParsableCommand {
     @Option(help: "The edge region it serves, e.g. 1283.")
     var region: String
 
+    @Option(
+        name: .customLong("member"),
+        help: ArgumentHelp(
+            "Another member of the region, by its name in the zone and its address on the LAN, port 4900 by default. "
+                + "Repeatable: once for each other member. One of them fetches each stream, the others get it from there.",
+            valueName: "name=address[:port]"))
+    var members: [String] = []
+
     @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")
     var http: String?
 
@@ -221,11 +229,13 @@ struct EdgeCommand: AsyncParsableCommand {
 
     func validate() throws {
         _ = try NodeOptions.region(region)
+        _ = try MemberArgument.parse(members, own: node.name)
         if let http { _ = try node.endpoint(http, option: "--http") }
     }
 
     func run() async throws {
-        let (configuration, identity) = try node.configuration(role: .edge, region: try NodeOptions.region(region))
+        var (configuration, identity) = try node.configuration(role: .edge, region: try NodeOptions.region(region))
+        configuration.neighbours = try MemberArgument.parse(members, own: node.name)
         let logger = Logger(label: "edge")
         var viewing = LiveStreamConfiguration()
         viewing.numbersPath = node.state.map { "\($0)/playlists.json" }

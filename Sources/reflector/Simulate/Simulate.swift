@@ -9,7 +9,7 @@ struct Simulate: ParsableCommand {
         subcommands: [
             SimulateNetworks.self, SimulateLine.self, SimulateGrid.self, SimulateFailover.self, SimulateLongRun.self,
             SimulateScale.self, SimulateThunderingHerd.self, SimulateHandshake.self, SimulateElection.self,
-            SimulateDigest.self,
+            SimulateRegion.self, SimulateDigest.self,
         ],
         defaultSubcommand: SimulateNetworks.self)
 }

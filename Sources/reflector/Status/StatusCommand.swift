@@ -19,6 +19,9 @@ struct StatusCommand: AsyncParsableCommand {
 
             With --stream, a line for each entrypoint and set reflector says who leads the stream, as that node sees it.
 
+            With --region, only the edges of that region, and for each of them: which members it sees, and who leads \
+            which stream, since when and why.
+
             A line for each stream that an edge hands out over UDP says where it goes and which servers requested it.
 
             Name servers are shown with the serials of their zones. The last line shows totals.
@@ -26,6 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
             Examples:
               reflector status
               reflector status --role edge --stream live/news
+              reflector status --region 1283
               reflector status --node 127.0.3.1:4980 --json
             """)
 
@@ -36,6 +40,9 @@ struct StatusCommand: AsyncParsableCommand {
 
     @Option(help: "Only this stream, e.g. live/news, and the nodes that carry it.")
     var stream: String?
+
+    @Option(help: "Show the members of this edge region, and who leads which stream in it, e.g. 1283.")
+    var region: String?
 
     private static let roles = ["nameserver", "entrypoint", "set", "edge"]
 
@@ -65,7 +72,11 @@ struct StatusCommand: AsyncParsableCommand {
         if let stream, StreamName(stream) == nil {
             throw ValidationError("--stream: '\(stream)' is not a stream name, e.g. live/news")
         }
+        if let region { _ = try NodeOptions.region(region) }
     }
+
+    /// The region as nodes report it.
+    private var regionName: String? { region.flatMap { try? NodeOptions.region($0).description } }
 
     func run() async throws {
         let answers = try await source.ask(nameServers: true).map(narrowed)
@@ -87,6 +98,7 @@ struct StatusCommand: AsyncParsableCommand {
             }
             for line in NodeTable.lines(rows, rates: [:], showsDelays: true) { print(line) }
             for line in elections(nodes) { print(line) }
+            if let regionName { for line in RegionLines.lines(nodes, of: regionName) { print(line) } }
             for line in OutputLines.lines(nodes, of: stream) { print(line) }
             print(totals.sentence)
             for line in nodes.compactMap(Self.expiry) { StandardError.print(line) }
@@ -121,9 +133,10 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func isShown(_ answer: NodeSource.Answer) -> Bool {
-        if answer.nameServer != nil { return stream == nil && (role ?? "nameserver") == "nameserver" }
+        if answer.nameServer != nil { return stream == nil && region == nil && (role ?? "nameserver") == "nameserver" }
         // The role of a node that does not answer is unknown.
         guard let status = answer.status else { return true }
+        if let regionName, status.region != regionName { return false }
         return (role ?? status.role) == status.role
             && (stream == nil || !status.streams.isEmpty || status.standbys?.isEmpty == false)
     }

@@ -1,0 +1,87 @@
+import ReflectorModel
+import RelayCore
+
+/// What the members of a region notice when the leader of their streams fails. One failure a run.
+public struct RegionFailures {
+    public enum Failure: String, CaseIterable, Sendable {
+        case kill = "kill -9 of the leader"
+        case stop = "SIGSTOP of the leader"
+        case terminate = "SIGTERM of the leader"
+        case lanCut = "LAN cut of the leader"
+        case wanCut = "WAN cut of the leader"
+        case setKill = "kill -9 of its parent"
+        case killWithoutNames = "kill -9, no name server"
+    }
+
+    /// Members of the region, and their streams; all of them want all streams.
+    public var members = 3
+    public var streams = 2
+    public var trace: ((String) -> Void)?
+
+    private static let steadyFor = TimeSpan.seconds(8)
+    private static let span = TimeSpan.seconds(8)
+
+    public init() {}
+
+    /// The leader fails at a random instant. The report has the gaps and losses of all edges that run on; a member that
+    /// is cut off, too, must go on.
+    public func run(_ failure: Failure, seed: UInt64) -> RegionRunReport {
+        var options = RegionNetwork.Options(seed: seed)
+        (options.members, options.streams, options.packetsPerSecond) = (members, streams, 100)
+        let network = RegionNetwork(options)
+        network.trace = trace
+        let at = MonotonicInstant.zero + Self.steadyFor + network.random.time(upTo: .seconds(1))
+        network.network.run(before: at)
+        let checks = RegionChecks(network)
+        checks.checkFlow()
+        for stream in network.zone.streams.indices where network.fetchers(of: stream).count != 1 {
+            network.violate("\(network.fetchers(of: stream).count) members fetch stream \(stream) before the failure")
+        }
+        guard let leader = network.leaders(of: 0).first else {
+            network.violate("nobody leads stream 0")
+            return RegionRunReport(network)
+        }
+        for receiver in network.receivers { receiver?.measureGaps(from: at) }
+        if failure == .killWithoutNames { network.schedule(.nameServers(isDown: true), at: at - .seconds(2)) }
+        let stopped: Int?
+        switch failure {
+        case .kill, .killWithoutNames: (stopped, _) = (leader, network.schedule(.kill(leader), at: at))
+        case .stop: (stopped, _) = (leader, network.schedule(.stop(leader, .seconds(60)), at: at))
+        case .terminate: (stopped, _) = (leader, network.schedule(.terminate(leader), at: at))
+        case .lanCut: (stopped, _) = (nil, network.schedule(.cutLAN(leader, true), at: at))
+        case .wanCut: (stopped, _) = (nil, network.schedule(.cutWAN(leader, true), at: at))
+        case .setKill: (stopped, _) = (nil, network.schedule(.kill(network.sets[0]), at: at))
+        }
+        let end = at + Self.span
+        network.network.run(until: end)
+        return finish(network, except: stopped, leader: leader, failure, at: end)
+    }
+
+    private func finish(
+        _ network: RegionNetwork, except stopped: Int?, leader: Int, _ failure: Failure, at end: MonotonicInstant
+    ) -> RegionRunReport {
+        var (lost, gap) = (UInt64(0), TimeSpan.zero)
+        for edge in network.edges where edge != stopped {
+            for (stream, receipt) in (network.receivers[edge]?.receipts ?? []).enumerated() {
+                lost += receipt.missing
+                gap = max(gap, receipt.gapMax)
+                if receipt.lastNumber + 20 < network.newest(stream) {
+                    network.violate("\(network.name(of: edge)) has lost stream \(stream)")
+                }
+            }
+        }
+        if lost > 0 { network.violate("\(lost) packets lost") }
+        // A member that is cut off from the others fetches for itself.
+        let copies = failure == .lanCut ? 2 : 1
+        for stream in network.zone.streams.indices {
+            let fetchers = network.fetchers(of: stream).filter { $0 != stopped }
+            if fetchers.count != copies, !(failure == .lanCut && fetchers.count == 1) {
+                network.violate(
+                    "\(fetchers.count) members fetch stream \(stream) \(Self.span.milliseconds) ms after the failure")
+            }
+        }
+        var report = RegionRunReport(network)
+        (report.lost, report.gapMax) = (lost, gap)
+        return report
+    }
+}

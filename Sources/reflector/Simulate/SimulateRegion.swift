@@ -1,0 +1,118 @@
+import ArgumentParser
+import Foundation
+import ReflectorModel
+import ReflectorSimulation
+
+/// `reflector simulate region`: the members of a region fail, and others lead.
+struct SimulateRegion: ParsableCommand {
+    /// What is simulated.
+    enum Scenario: String, CaseIterable, ExpressibleByArgument {
+        case chaos, failures
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "region", abstract: "Let the members of a region fail, and check who leads and what is lost.",
+        discussion: """
+            Runs the daemons' nodes in virtual time: two to five edges on a LAN, two set reflectors and an entrypoint. The \
+            seed decides the whole run.
+
+            chaos      Members are killed, stopped and terminated; the LAN and the lines outside are cut, also in one \
+            direction; the LAN falls into parts; a parent dies; the name servers fall silent. An edge must get each \
+            stream in order and without repetition. Two members that hear each other may lead one stream for at most \
+            \(1_500) ms. Afterwards one member leads each stream, one copy of it comes from outside, and every edge gets \
+            what its viewers want.
+            failures   The leader of a region of three fails, once in each run: nothing may be lost at a play-out deadline \
+            of 500 ms, and one copy comes from outside again.
+
+            Exit status: 0 all of this held, 1 it did not (the seed is printed), 2 wrong usage. With --canary a rule is \
+            broken on purpose, so the status must be 1.
+
+            Examples:
+              reflector simulate region --seeds 1-1000
+              reflector simulate region --seeds 7 --trace
+              reflector simulate region --scenario failures --seeds 1-50
+              reflector simulate region --canary two-leaders --seeds 1-50
+            """)
+
+    @Option(help: "One of: \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var scenario: Scenario = .chaos
+
+    @Option(help: "Seeds, e.g. 7 or 1-1000.")
+    var seeds: SeedRange = SeedRange(range: 1...100)
+
+    @Option(help: "A rule broken on purpose: \(RegionCanary.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var canary: RegionCanary?
+
+    @Flag(help: "Print faults, alarms and discontinuities as they happen.")
+    var trace = false
+
+    func validate() throws {
+        guard canary == nil || scenario == .chaos else {
+            throw ValidationError("--canary is for the scenario chaos")
+        }
+    }
+
+    func run() throws {
+        let isGood =
+            switch scenario {
+            case .chaos: runChaos()
+            case .failures: runFailures()
+            }
+        if !isGood { throw ExitCode(1) }
+    }
+
+    private var printTrace: ((String) -> Void)? { trace ? { print("    \($0)") } : nil }
+
+    private func runChaos() -> Bool {
+        var (failed, delivered, lost) = (0, UInt64(0), UInt64(0))
+        var spans: [TimeSpan] = []
+        for seed in seeds.range {
+            var chaos = RegionChaos(seed: seed)
+            (chaos.canary, chaos.trace) = (canary, printTrace)
+            let report = chaos.run()
+            (delivered, lost) = (delivered + report.delivered, lost + report.lost)
+            spans.append(report.twoLeadersMax)
+            guard !report.isGood else { continue }
+            failed += 1
+            let flag = canary.map { " --canary \($0.rawValue)" } ?? ""
+            print("FAILED: reflector simulate region --seeds \(seed)\(flag)")
+            for violation in report.violations { print("    \(violation)") }
+        }
+        print(
+            "\(spans.count - failed) of \(spans.count) runs good; longest time with two leaders of one slot: "
+                + "\(Self.distribution(spans)); \(delivered) packets delivered, \(lost) given up during the faults")
+        return failed == 0
+    }
+
+    private func runFailures() -> Bool {
+        var isGood = true
+        print("longest gap at a member, ms: minimum, median, 90 %, worst; packets lost")
+        for failure in RegionFailures.Failure.allCases {
+            var (gaps, lost) = ([TimeSpan](), UInt64(0))
+            for seed in seeds.range {
+                var failures = RegionFailures()
+                failures.trace = printTrace
+                let report = failures.run(failure, seed: seed)
+                gaps.append(report.gapMax)
+                lost += report.lost
+                guard !report.isGood else { continue }
+                isGood = false
+                print("FAILED: \(failure.rawValue), seed \(seed)")
+                for violation in report.violations { print("    \(violation)") }
+            }
+            let name = failure.rawValue.padding(toLength: 26, withPad: " ", startingAt: 0)
+            print("\(name)\(Self.distribution(gaps)); \(lost) lost in \(gaps.count) runs")
+        }
+        return isGood
+    }
+
+    /// Minimum, median, 90th percentile and maximum.
+    private static func distribution(_ spans: [TimeSpan]) -> String {
+        let sorted = spans.sorted()
+        guard let least = sorted.first, let most = sorted.last else { return "no run" }
+        return [least, sorted[sorted.count / 2], sorted[sorted.count * 9 / 10], most].map { "\($0.milliseconds)" }
+            .joined(separator: ", ") + " ms"
+    }
+}
+
+extension RegionCanary: ExpressibleByArgument {}

@@ -1,0 +1,41 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// A region of three edges on a bridge, with real processes in network namespaces; skipped if those can't be made.
+@Suite(
+    "A region of several machines", .serialized,
+    .enabled(if: RegionTests.canRun, "tools/netlab needs root, and may make network namespaces"))
+struct RegionTests {
+    fileprivate static let canRun =
+        geteuid() == 0 && (try? Program.run("unshare", ["--net", "--pid", "--fork", "true"]).code) == 0
+
+    /// The viewer that comes first makes its edge the leader.
+    @Test("kill -9 of the leader: the viewers of the other members lose nothing, and one of those leads")
+    func killLeader() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let script = folder.url.appendingPathComponent("script")
+        let lines = [
+            "encoder live/news", "player live/news bos-2", "wait flowing --within 20", "player live/news bos-1",
+            "player live/news bos-3", "wait flowing --within 20", "wait 2", "status", "report", "kill bos-2", "wait 4",
+            "report", "status",
+        ]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
+        let netlab = Program.root.appendingPathComponent("tools/netlab").path
+        let result = try Program.run(
+            netlab, ["run", script.path, "--network", "region", "--program", Program.reflector], seconds: 100)
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+        for edge in ["bos-1", "bos-3"] {
+            #expect(result.output.contains("\(edge): live/news of ep-nyc, from bos-2;"), "\(result.output)")
+            let rows = result.lines.filter { $0.hasPrefix("player-live-news-\(edge) ") }
+            let last = try #require(rows.last, "\(result.output)").split(separator: " ")
+            // Columns: player, stream, edge, unit, got, lost, twice, unordered.
+            #expect(last.count > 7 && Int(last[4]) ?? 0 > 50, "\(result.output)")
+            #expect(last.count > 7 && last[5...7].allSatisfy { $0 == "0" }, "\(result.output)")
+        }
+        let tail = result.output.components(separatedBy: "bos-3: live/news of ep-nyc, from ").last ?? ""
+        #expect(!tail.hasPrefix("bos-2"), "\(result.output)")
+    }
+}

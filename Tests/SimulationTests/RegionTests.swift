@@ -1,0 +1,44 @@
+import ReflectorModel
+import Testing
+
+@testable import ReflectorSimulation
+
+@Suite("Regions of several members in virtual time")
+struct RegionTests {
+    @Test("Under faults of every kind every invariant holds, and the region recovers", arguments: [0, 10, 20, 30])
+    func chaosIsSurvived(first: UInt64) {
+        for seed in first + 1...first + 10 {
+            let report = RegionChaos(seed: seed).run()
+            #expect(
+                report.isGood,
+                "reflector simulate region --seeds \(seed)\n\(report.violations.joined(separator: "\n"))")
+            #expect(report.delivered > 1_000, "seed \(seed)")
+        }
+    }
+
+    @Test("A leader fails in any way: nothing is lost at the others, and one copy is fetched again")
+    func failures() {
+        for failure in RegionFailures.Failure.allCases {
+            for seed: UInt64 in 1...4 {
+                let report = RegionFailures().run(failure, seed: seed)
+                #expect(
+                    report.isGood, "\(failure.rawValue), seed \(seed)\n\(report.violations.joined(separator: "\n"))")
+            }
+        }
+    }
+
+    @Test("Two leaders that both keep their slot are noticed")
+    func canary() {
+        let caught = (1...20).contains { seed in
+            var chaos = RegionChaos(seed: UInt64(seed))
+            chaos.canary = .twoLeaders
+            return !chaos.run().isGood
+        }
+        #expect(caught)
+    }
+
+    @Test("The same seed gives the same run")
+    func repeatable() {
+        #expect(RegionChaos(seed: 3).run().digest == RegionChaos(seed: 3).run().digest)
+    }
+}
