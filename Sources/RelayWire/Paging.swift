@@ -23,13 +23,14 @@ enum Paging {
     /// - Parameters:
     ///   - version: the version of the list that the messages bring the receiver to.
     ///   - base: the version that the receiver must hold already; 0 if the entries are the whole list.
+    ///   - head: length of what comes before the page's header in each message.
     ///   - bytes: length of one entry.
     ///   - message: makes a message from its header and its entries.
     static func messages<Entry, Message>(
-        version: UInt64, base: UInt64, of entries: [Entry], bytes: (Entry) -> Int,
+        version: UInt64, base: UInt64, of entries: [Entry], head: Int = 0, bytes: (Entry) -> Int,
         message: (PageHeader, [Entry]) -> Message
     ) -> [Message] {
-        let room = WireLimits.announceLengthMax - ControlCodec.lengthMin - PageHeader.length
+        let room = WireLimits.announceLengthMax - ControlCodec.lengthMin - PageHeader.length - head
         var pages: [ArraySlice<Entry>] = []
         var rest = entries[...]
         repeat {

@@ -70,12 +70,9 @@ public struct RegionReport: Sendable, Equatable {
 
     /// A list, or what has changed in it since the version `base`, in pages of one datagram each.
     public static func pages(version: UInt64, base: UInt64 = 0, of entries: [Entry]) -> [Page] {
-        let pages = Paging.pages(of: entries, head: headLength + PageHeader.length) { 18 + $0.stream.text.utf8.count }
-        return pages.enumerated().map { number, page in
-            let header = PageHeader(
-                version: version, base: base, page: UInt16(clamping: number), pages: UInt16(clamping: pages.count))
-            return Page(header, entries: page)
-        }
+        Paging.messages(
+            version: version, base: base, of: entries, head: headLength, bytes: { 18 + $0.stream.text.utf8.count }
+        ) { Page($0, entries: $1) }
     }
 
     /// Flags and the version held.

@@ -20,6 +20,9 @@ struct VersionedList<Entry: Equatable> {
 
     subscript(_ stream: StreamName) -> Entry? { entries[stream] }
 
+    /// The streams, sorted.
+    var streams: [StreamName] { entries.keys.sorted() }
+
     /// Changes the entry of a stream; nil removes it. False if that is no change.
     mutating func set(_ entry: Entry?, of stream: StreamName) -> Bool {
         guard entries[stream] != entry else { return false }
@@ -48,7 +51,7 @@ struct VersionedList<Entry: Equatable> {
         if let streams = streamsChanged(since: held) {
             return (held, streams.map { entries[$0] ?? withdrawn($0) })
         }
-        return (0, entries.keys.sorted().compactMap { entries[$0] })
+        return (0, streams.compactMap { entries[$0] })
     }
 
     private func streamsChanged(since base: UInt64) -> [StreamName]? {

@@ -61,10 +61,7 @@ struct RegionClaims {
     /// The pages that a member needs which holds this version of the list; empty if it holds the newest one.
     func pages(since held: UInt64) -> [RegionReport.Page] {
         guard held != list.version else { return [] }
-        if held > 0, let streams = list.streamsChanged(since: held) {
-            return RegionReport.pages(
-                version: list.version, base: held, of: streams.map { list[$0] ?? .withdrawn($0) })
-        }
-        return RegionReport.pages(version: list.version, of: list.streams.compactMap { list[$0] })
+        let contents = list.contents(since: held, withdrawn: RegionReport.Entry.withdrawn)
+        return RegionReport.pages(version: list.version, base: contents.base, of: contents.entries)
     }
 }
