@@ -58,7 +58,7 @@ extension RelayNode {
     /// This member is about to stop: the others take its slots.
     func leaveRegion(at now: MonotonicInstant) {
         guard region != nil else { return }
-        region?.leave()
+        region?.leave(at: now)
         core.clock.scheduleRegion(now)
         handleRegionTimer(at: now)
     }

@@ -30,6 +30,8 @@ struct Region {
     private(set) var isLeaving = false
     private var numbersAt = MonotonicInstant.zero
     private var wasSettled = false
+    /// When this member last said of itself, for the first time, that it is settled or that it leaves.
+    private var newsAt = MonotonicInstant(nanoseconds: .min / 2)
 
     init(_ configuration: RelayConfiguration, at now: MonotonicInstant) {
         members = configuration.neighbours.sorted { $0.name < $1.name }.map(RegionMember.init)
@@ -91,9 +93,9 @@ struct Region {
     mutating func noteChange() { isChanged = true }
 
     /// This member is about to stop: the others take its slots.
-    mutating func leave() {
-        if !isLeaving { isChanged = true }
-        isLeaving = true
+    mutating func leave(at now: MonotonicInstant) {
+        guard !isLeaving else { return }
+        (isLeaving, isChanged, newsAt) = (true, true, now)
     }
 
     func isSettled(at now: MonotonicInstant) -> Bool { now - joinedAt >= rules.settleAfter }
@@ -107,7 +109,7 @@ struct Region {
             if let deadline, now >= deadline { lose(place, .silent, &core) }
         }
         noteSleep(core)
-        if isSettled(at: now) != wasSettled { (wasSettled, isChanged) = (!wasSettled, true) }
+        if isSettled(at: now) != wasSettled { (wasSettled, isChanged, newsAt) = (!wasSettled, true, now) }
         if !claims.expire(at: now).isEmpty { isChanged = true }
         if now - numbersAt >= rules.numbersInterval { isChanged = true }
         yieldStarved(at: now, &core)
@@ -270,7 +272,7 @@ struct Region {
         claims.commit()
         for place in members.indices {
             guard let link = core.links.parent(at: members[place].endpoint), link.isAlive,
-                members[place].isDue(version: claims.version, rules, at: now)
+                members[place].isDue(version: claims.version, newsAt: newsAt, rules, at: now)
             else { continue }
             let pages = claims.pages(since: members[place].versionHeld)
             var report = RegionReport(
@@ -291,7 +293,7 @@ struct Region {
         let version = claims.version + (claims.isChanged ? 1 : 0)
         for member in members {
             if core.links.parent(at: member.endpoint)?.isAlive == true {
-                next = min(next, member.due(version: version, rules))
+                next = min(next, member.due(version: version, newsAt: newsAt, rules))
             }
             if let deadline = member.deadline(rules.silenceMax, judgeFrom: core.clock.judgeSilenceFrom) {
                 next = min(next, deadline)

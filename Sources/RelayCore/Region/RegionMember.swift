@@ -65,13 +65,15 @@ struct RegionMember {
     mutating func noteTold(_ version: UInt64, at now: MonotonicInstant) { (versionTold, toldAt) = (version, now) }
 
     /// Whether it should be told something now.
-    func isDue(version: UInt64, _ rules: RegionRules, at now: MonotonicInstant) -> Bool {
-        now >= due(version: version, rules)
-    }
+    ///
+    /// - Parameter newsAt: when anything besides the list last changed.
+    func isDue(
+        version: UInt64, newsAt: MonotonicInstant, _ rules: RegionRules, at now: MonotonicInstant
+    ) -> Bool { now >= due(version: version, newsAt: newsAt, rules) }
 
     /// When it should be told something next.
-    func due(version: UInt64, _ rules: RegionRules) -> MonotonicInstant {
-        if versionTold != version { return toldAt + rules.reportSpacing }
+    func due(version: UInt64, newsAt: MonotonicInstant, _ rules: RegionRules) -> MonotonicInstant {
+        if versionTold != version || toldAt < newsAt { return toldAt + rules.reportSpacing }
         return toldAt + (versionHeld == version ? rules.reportInterval : rules.repeatAfter)
     }
 }

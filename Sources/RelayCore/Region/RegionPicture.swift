@@ -20,7 +20,7 @@ struct RegionPicture {
     struct Decision: Equatable {
         var leader: NodeID
         var cause: RegionSlot.Cause
-        /// The leader says itself that it leads, and does not ask others to.
+        /// The leader says itself that it leads, and does not ask others who could.
         var isClaimed: Bool
     }
 
@@ -58,12 +58,13 @@ struct RegionPicture {
         return Decision(leader: nodes[index].id, cause: .placed, isClaimed: false)
     }
 
-    /// The live member that leads the slot and wants to go on. If there are several: one that has been in the region for
+    /// The live member that leads the slot and goes on. If there are several: one that has been in the region for
     /// a while, then the one that the hash prefers.
     private func holder(_ statements: [Statement], of stream: StreamName) -> (index: Int, isOnly: Bool)? {
-        let holders = nodes.indices.filter {
-            statements[$0].leads && !statements[$0].isYielding && !nodes[$0].isLeaving
-        }
+        let staying = nodes.indices.filter { !nodes[$0].isLeaving }
+        let able = staying.filter { !statements[$0].isYielding }
+        // If everybody asks others to lead, those who lead go on, but only one for each slot.
+        let holders = (able.isEmpty ? staying : able).filter { statements[$0].leads }
         guard let first = holders.first else { return nil }
         guard holders.count > 1 else { return (first, true) }
         func order(_ index: Int) -> (Int, UInt64) {

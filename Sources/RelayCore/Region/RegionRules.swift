@@ -26,7 +26,7 @@ public struct RegionRules: Sendable, Hashable {
     /// After this time, a report that has not arrived is repeated.
     public var repeatAfter: TimeSpan = .milliseconds(100)
     /// How long a leader that has lost the stream's parents tries others before it asks another member to lead.
-    public var lossPatience: TimeSpan = .milliseconds(200)
+    public var lossPatience: TimeSpan = .milliseconds(100)
     /// The same for a leader that never reached one.
     public var startPatience: TimeSpan = .milliseconds(1_500)
     /// How long such a leader does not lead the stream again.
