@@ -94,7 +94,9 @@ struct FetcherTests {
         bench.finish(
             .parents(.first, region, portset), answer(hosts[0], hosts[1], hosts[2], hosts[3], hosts[4]), for: stream,
             at: instant(10))
-        for time in [600, 1_200, 1_800] as [Int64] { bench.fetcher.choosePaths(for: stream, at: instant(time), &bench.core) }
+        for time in [600, 1_200, 1_800] as [Int64] {
+            bench.fetcher.choosePaths(for: stream, at: instant(time), &bench.core)
+        }
         #expect(stream.paths.all.count == PathPolicy.pathsMax)
         let used = stream.paths.all.map(\.candidate.name)
         let spare = bench.core.links.parents.all.filter { !used.contains($0.peerName) }

@@ -46,7 +46,8 @@ final class VirtualNetwork<Event> {
     /// The answers to look-ups.
     var names = SimulatedNames()
     /// Set once, by the scenario that owns the network.
-    unowned var scenario: (any NetworkScenario<Event>)?
+    /// It outlives the network's last step, so it is not counted for each call.
+    unowned(unsafe) var scenario: (any NetworkScenario<Event>)?
 
     private var addresses: [Endpoint: (node: Int32, local: UInt8)] = [:]
     private let pool = DatagramPool()

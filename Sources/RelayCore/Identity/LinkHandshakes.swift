@@ -7,6 +7,8 @@ import RelayWire
 public protocol LinkHandshakes: AnyObject {
     /// Our own certificate.
     var own: CertificateContent { get }
+    /// When our own certificate expires, in seconds since 1970. Read often, and cheaper than `own`.
+    var ownNotAfter: UInt64 { get }
     /// The time since 1970, for certificates.
     func seconds(at now: MonotonicInstant) -> UInt64
 
@@ -82,7 +84,7 @@ public protocol LinkApplicant: AnyObject {
 
 extension LinkHandshakes {
     /// Whether our own certificate has expired, if our clock is right.
-    func isOwnExpired(at now: MonotonicInstant) -> Bool { seconds(at: now) >= own.notAfter }
+    func isOwnExpired(at now: MonotonicInstant) -> Bool { seconds(at: now) >= ownNotAfter }
 }
 
 extension LinkApplicant {

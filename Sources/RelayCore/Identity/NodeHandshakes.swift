@@ -58,6 +58,7 @@ public final class NodeHandshakes<Crypto: IdentityCrypto>: LinkHandshakes {
     // MARK: LinkHandshakes
 
     public var own: CertificateContent { parent.credential.certificate.content }
+    public var ownNotAfter: UInt64 { parent.credential.certificate.content.notAfter }
 
     public func seconds(at now: MonotonicInstant) -> UInt64 {
         let passed = (now - wallClock.at).nanoseconds / 1_000_000_000

@@ -52,7 +52,7 @@ extension LinkKeeper {
     /// Part of a parent link's timer. False if the link has failed, because the parent is not believed any more.
     func tendKeys(of link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         if let dropped = link.takeOldKeys(at: now) { core.release(dropped) }
-        guard let peer = link.peer else { return true }
+        guard let notAfter = link.peerNotAfter else { return true }
         if link.takeStandingCheck(at: now), isDistrusted(link, at: now, &core) { return false }
         guard link.opening == nil else {
             if !core.continueHandshake(of: link, at: now), let token = link.abandonRenewal(at: now) {
@@ -61,7 +61,7 @@ extension LinkKeeper {
             return true
         }
         let seconds = core.context.handshakes.seconds(at: now)
-        let end = min(peer.notAfter, core.context.handshakes.own.notAfter)
+        let end = min(notAfter, core.context.handshakes.ownNotAfter)
         if link.isRenewalDue(secondsLeft: end > seconds ? end - seconds : 0, at: now) {
             core.beginRenewal(of: link, at: now)
         }

@@ -44,7 +44,9 @@ final class ParentLink {
     /// `beginRenewal`, `renew`, `abandonRenewal` and `die`.
     private(set) var opening: (any LinkOpening)?
     /// What the parent's certificate says; nil until the link is open. Set by `open` and `renew`.
-    private(set) var peer: CertificateContent?
+    private(set) var peer: CertificateContent? { didSet { peerNotAfter = peer?.notAfter } }
+    /// When the parent's certificate expires, in seconds since 1970.
+    private(set) var peerNotAfter: UInt64?
     private var renewal = LinkRenewal()
     /// Changed by `noteTry` and `takeCookie`.
     private(set) var nextTry: MonotonicInstant
