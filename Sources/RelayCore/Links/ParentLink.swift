@@ -72,6 +72,8 @@ final class ParentLink {
     private(set) var lastReceived: MonotonicInstant = .zero
     /// When an authentic datagram last arrived.
     private(set) var lastHeard: MonotonicInstant = .zero
+    /// When the link opened. A process that has started since does not have its keys.
+    private(set) var openedAt: MonotonicInstant = .distantFuture
     var death = DeathEvidence()
     private(set) var retransmitsAsked: UInt64 = 0
 
@@ -179,6 +181,7 @@ final class ParentLink {
         session.open(peerToken: answer.grant.parentToken, keys: answer.keys)
         renewal.noteKeys(packets: window.highest, at: now)
         noteHeard(at: now)
+        openedAt = now
         lastRenew = now
     }
 
