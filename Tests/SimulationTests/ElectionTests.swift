@@ -23,6 +23,14 @@ struct ElectionTests {
         }
     }
 
+    @Test("An entrypoint that starts again gets the lead only after 10 s, however soon a witness fetches from it")
+    func restartsWait() {
+        for seed: UInt64 in [316, 2_729, 2_806, 3_982, 4_102, 4_874] {
+            let report = ElectionChaos(ElectionOptions(seed: seed)).run()
+            #expect(report.isGood, "seed \(seed): \(report.violations)")
+        }
+    }
+
     @Test("During cuts in one direction every edge that can be served is, and afterwards all witnesses agree")
     func partitionsAreSurvived() {
         // With the last three, a chain of two witnesses was found only after other parents had been tried for 9 s.

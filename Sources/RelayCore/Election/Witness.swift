@@ -205,13 +205,15 @@ struct Witness {
     }
 
     /// When anything last came from the entrypoint: a heartbeat, another message on its link, or a packet or message on
-    /// the link by which this node fetches from it. A path that loses everything for half a second loses three heartbeats
-    /// in a row, but ends the silence of the other messages too when it works again.
+    /// the link by which this node fetches from it. That link counts only if it opened while the entrypoint was heard:
+    /// otherwise another process may run there now, and the announcements are not its own.
     private static func heardAt(
         _ link: ChildLink, _ list: AnnouncementList, _ core: borrowing NodeCore
     ) -> MonotonicInstant {
         let heardAt = max(list.heardAt, link.lastReceived)
-        guard let parent = core.links.parent(at: link.endpoint), parent.peer?.node == link.node else { return heardAt }
+        guard let parent = core.links.parent(at: link.endpoint), parent.isAlive, parent.openedAt <= heardAt,
+            parent.peer?.node == link.node
+        else { return heardAt }
         return max(heardAt, parent.lastHeard)
     }
 

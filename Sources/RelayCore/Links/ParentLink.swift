@@ -74,6 +74,8 @@ final class ParentLink {
     private(set) var lastReceived: MonotonicInstant = .zero
     /// When an authentic datagram last arrived.
     private(set) var lastHeard: MonotonicInstant = .zero
+    /// When the link opened. A process that has started since does not have its keys.
+    private(set) var openedAt: MonotonicInstant = .distantFuture
     var death = DeathEvidence()
     /// The parent's process is dead by all evidence, and not by silence alone. Set by `noteDeath`.
     private(set) var isProvedDead = false
@@ -186,6 +188,7 @@ final class ParentLink {
         session.open(peerToken: answer.grant.parentToken, keys: answer.keys)
         renewal.noteKeys(packets: window.highest, at: now)
         noteHeard(at: now)
+        openedAt = now
         lastRenew = now
     }
 
