@@ -7,7 +7,7 @@ import Testing
 @Suite("Election of entrypoints in virtual time")
 struct ElectionTests {
     /// `reflector simulate election --seeds 1-100000` runs 100,000 seeds.
-    private static let seeds: UInt64 = 200
+    private static let seeds: UInt64 = 1_000
     /// Tests run in parallel, so the seeds are divided.
     private static let parts: [UInt64] = Array(0..<10)
 
