@@ -25,7 +25,7 @@ struct RegionTests {
         #expect(result.code == 0, "\(result.output)\n\(result.errors)")
         for edge in ["bos-1", "bos-3"] {
             #expect(result.output.contains("\(edge): live/news of ep-nyc, from bos-2;"), "\(result.output)")
-            let rows = result.lines.filter { $0.hasPrefix("player-live-news-\(edge) ") }
+            let rows = result.lines.filter { $0.hasPrefix("player-live-news-\(edge) ") && $0.contains(" pictures ") }
             let last = try #require(rows.last, "\(result.output)").split(separator: " ")
             // Columns: player, stream, edge, unit, got, lost, twice, unordered.
             #expect(last.count > 7 && Int(last[4]) ?? 0 > 50, "\(result.output)")
