@@ -6,11 +6,8 @@ import Testing
 /// A region of three edges on a bridge, with real processes in network namespaces; skipped if those can't be made.
 @Suite(
     "A region of several machines", .serialized,
-    .enabled(if: RegionTests.canRun, "tools/netlab needs root, and may make network namespaces"))
+    .enabled(if: RegionLaboratory.canRun, "tools/netlab needs root, and may make network namespaces"))
 struct RegionTests {
-    fileprivate static let canRun =
-        geteuid() == 0 && (try? Program.run("unshare", ["--net", "--pid", "--fork", "true"]).code) == 0
-
     /// The viewer that comes first makes its edge the leader.
     @Test("kill -9 of the leader: the viewers of the other members lose nothing, and one of those leads")
     func killLeader() throws {
@@ -38,4 +35,8 @@ struct RegionTests {
         let tail = result.output.components(separatedBy: "bos-3: live/news of ep-nyc, from ").last ?? ""
         #expect(!tail.hasPrefix("bos-2"), "\(result.output)")
     }
+}
+
+private enum RegionLaboratory {
+    static let canRun = geteuid() == 0 && (try? Program.run("unshare", ["--net", "--pid", "--fork", "true"]).code) == 0
 }
