@@ -111,7 +111,8 @@ final class RegionNetwork: NetworkScenario {
         for (index, host) in list.all.enumerated() {
             var receiver: EdgeReceiver?
             var configuration = list.configuration(of: index)
-            configuration.packetsMax = 4_096
+            // Room for six seconds of all streams, as on real machines.
+            configuration.packetsMax = max(4_096, options.streams * Int(options.packetsPerSecond) * 6)
             configuration.lookUpsMax = 4 * max(options.streams, 16)
             if host.role == .edge {
                 receiver = EdgeReceiver(name: host.name, streams: names, invariants)

@@ -58,6 +58,7 @@ extension Fetcher {
         let place = list.place(of: current.candidate.endpoint)
         if let place { current.update(list.all[place]) }
         if count > 1 { dropUnlisted(list, of: stream, at: now, &core) }
+        // A member of a region that could not reach the stream's parents does not wait before it asks the new leader.
         // A hot stream is not moved to a better entrypoint: that one is added, and both feeds are merged. Only if they are
         // not the same bytes, the stream is moved like any other.
         let isHot = stream.hot?.isWanted == true
@@ -65,6 +66,7 @@ extension Fetcher {
             place == nil && current.state == .live && seemsDead(current.candidate, of: stream, core)
         if count == 1, !isProvedAlive, let target = better(than: place, list, for: stream, at: now, core),
             current.state == .live && (!isHot || stream.hot!.isDifferent(target.endpoint, at: now)) || place == nil
+                || target.endpoint == stream.neighbours.first?.endpoint
         {
             return move(stream, from: current, to: target, at: now, &core)
         }

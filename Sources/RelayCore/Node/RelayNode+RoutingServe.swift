@@ -30,7 +30,8 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
+            request, on: link, leads: region?.leads(request.stream) ?? false,
+            isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
             at: now,
             &core)
         guard let grant else { return }

@@ -6,9 +6,12 @@ extension Server {
     /// Checks a Subscribe and reserves capacity for it. Nil if the child has been answered already: it had subscribed
     /// before, or it is refused.
     ///
-    /// - Parameter isAbsent: whether the zone has just said that there is no such stream.
+    /// - Parameters:
+    ///   - leads: whether this node leads the stream in its region. Then it fetches it from outside, and a request that
+    ///     has passed through it makes no loop: the child led it before, and this node is about to leave the child.
+    ///   - isAbsent: whether the zone has just said that there is no such stream.
     mutating func admit(
-        _ request: Subscribe, on link: ChildLink, isAbsent: () -> Bool, at now: MonotonicInstant,
+        _ request: Subscribe, on link: ChildLink, leads: Bool, isAbsent: () -> Bool, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) -> Admission.Grant? {
         core.context.count(.subscribesReceived)
@@ -30,7 +33,7 @@ extension Server {
             refuse(request, .unknownStream, .subscribesRefusedUnknown, on: link, at: now, &core)
             return nil
         }
-        if request.path.contains(core.context.id) {
+        if request.path.contains(core.context.id), !leads {
             if core.context.isAlarmDue(.loopRefused, at: now) != nil {
                 core.context.post(.alarm(.loopRefused(request.stream)))
             }
