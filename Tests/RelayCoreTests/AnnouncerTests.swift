@@ -73,6 +73,13 @@ struct AnnouncerTests {
         #expect(!tree.numbers.isEmpty)
         #expect(tree.isGapless)
         #expect(tree.sets[0].counters[.announcementsUnconfirmed] > 0)
+        // Then the zone says that another host is the candidate.
+        #expect(tree.sets[0].snapshot.paths.map(\.isUnconfirmed) == [true])
+        let other = ResolvedHost(name: "other", endpoint: Bench.endpoint(99), priority: 0, weight: 1)
+        let answer = LookUpAnswer(hosts: [other], ttlSeconds: 20, serial: 1, portset: PortsetID(4096))
+        tree.sets[0].lookUpFinished(.candidates(tree.stream), .records(answer), at: tree.bench.now)
+        #expect(!tree.sets[0].snapshot.paths.contains { $0.parent != other.endpoint })
+        #expect(tree.sets[0].counters[.announcementsRefused] > 0)
     }
 
     private func page(_ number: UInt16, of pages: UInt16, version: UInt64 = 1, names: Range<Int>) throws -> Announce {

@@ -45,7 +45,9 @@ extension ElectionNetwork {
         logPaths()
         for set in topology.sets {
             guard let relay = hosts[set].node.relay, now >= hosts[set].node.pausedUntil else { continue }
-            for path in relay.snapshot.paths {
+            // A set reflector that has never had an answer about the stream must believe announcements, because the loss
+            // of the control plane must not stop data.
+            for path in relay.snapshot.paths where !path.isUnconfirmed {
                 guard let parent = network.node(at: path.parent)?.index else { continue }
                 if topology.hosts[parent].name == ElectionTopology.stranger || topology.hosts[parent].role == .edge {
                     violate("\(hosts[set].node.name) fetches \(path.stream) from \(topology.hosts[parent].name)")

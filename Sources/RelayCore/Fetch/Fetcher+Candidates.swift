@@ -163,7 +163,7 @@ extension Fetcher {
             list.append(
                 ParentCandidate(
                     name: link.name, endpoint: link.endpoint, rank: 0, cause: "announcement", answer: nil,
-                    serial: listed?.serial))
+                    serial: listed?.serial, isUnconfirmed: listed == nil))
         }
         return (list, resumed)
     }

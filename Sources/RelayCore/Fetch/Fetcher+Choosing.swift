@@ -57,6 +57,16 @@ extension Fetcher {
     ) {
         let place = list.place(of: current.candidate.endpoint)
         if let place { current.update(list.all[place]) }
+        if place == nil, current.candidate.isUnconfirmed,
+            directory.answer(.candidates(stream.name), at: now) != nil
+        {
+            // Only its own announcement spoke for it, and the zone now says otherwise: nothing more is taken from it.
+            removePath(current, of: stream, at: now, &core)
+            if stream.paths.isEmpty, let best = best(of: list, for: stream, at: now, core) {
+                join(best, stream, at: now, &core)
+            }
+            return
+        }
         if count > 1 { dropUnlisted(list, of: stream, at: now, &core) }
         // A member of a region that could not reach the stream's parents does not wait before it asks the new leader.
         // A hot stream is not moved to a better entrypoint: that one is added, and both feeds are merged. Only if they are

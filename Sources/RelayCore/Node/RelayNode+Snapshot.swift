@@ -10,6 +10,8 @@ public struct RelaySnapshot: Sendable, Equatable {
         /// 1 to 3 for a parent from the DNS, 0 for an entrypoint.
         public var rank: UInt8
         public var isLive: Bool
+        /// Only the parent's own announcement speaks for it, because the zone has never answered.
+        public var isUnconfirmed = false
         /// To be left once another path is live.
         public var isLeaving: Bool
     }
@@ -49,7 +51,8 @@ extension RelayNode {
                 snapshot.paths.append(
                     RelaySnapshot.Path(
                         stream: stream.name, parent: path.link.endpoint, rank: path.candidate.rank,
-                        isLive: path.state == .live, isLeaving: path.state == .leaving))
+                        isLive: path.state == .live, isUnconfirmed: path.candidate.isUnconfirmed,
+                        isLeaving: path.state == .leaving))
             }
         }
         return snapshot
