@@ -77,7 +77,9 @@ struct AnnouncerTests {
         #expect(tree.sets[0].snapshot.paths.map(\.isUnconfirmed) == [true])
         let other = ResolvedHost(name: "other", endpoint: Bench.endpoint(99), priority: 0, weight: 1)
         let answer = LookUpAnswer(hosts: [other], ttlSeconds: 20, serial: 1, portset: PortsetID(4096))
-        tree.sets[0].lookUpFinished(.candidates(tree.stream), .records(answer), at: tree.bench.now)
+        let stream = tree.stream
+        tree.bench.lies = { who, name in who == silent && name == .candidates(stream) ? .records(answer) : nil }
+        tree.stream(for: .seconds(30))
         #expect(!tree.sets[0].snapshot.paths.contains { $0.parent != other.endpoint })
         #expect(tree.sets[0].counters[.announcementsRefused] > 0)
     }
