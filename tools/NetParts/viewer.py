@@ -99,7 +99,8 @@ class Record:
     def take(self, mark: int | None) -> dict:
         """The output since the last call, up to the number `mark` (nil: up to the newest). Times in seconds."""
         mark = mark or self.highest
-        wanted = range(self.begin, mark + 1) if self.begin else range(0)
+        # The first call begins with the first number that came.
+        wanted = range(self.begin or min(self.seen, default=mark + 1), mark + 1)
         outcome = {
             "packets": len(wanted), "lost": sum(number not in self.seen for number in wanted), "late": self.late,
             "repeated": self.repeated, "disordered": self.disordered, "splices": self.splices, "damaged": self.damaged,
