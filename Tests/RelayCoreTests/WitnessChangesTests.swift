@@ -46,7 +46,7 @@ struct WitnessChangesTests {
         list.commit()
         _ = list.set(41, of: names[4])
         list.commit()
-        // A stream that has left the list is told as -1.
+        // -1 stands for a stream that has left the list.
         func contents(since base: UInt64) -> (base: UInt64, entries: [Int]) {
             list.contents(since: base) { _ in -1 }
         }

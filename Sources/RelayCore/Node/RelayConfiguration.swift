@@ -51,8 +51,8 @@ public struct RelayConfiguration: Sendable {
 
     /// Interval of the heartbeats from an entrypoint to set reflectors.
     public var heartbeatInterval: TimeSpan = .milliseconds(250)
-    /// Nobody fetches a stream anew from an entrypoint that has sent no heartbeat for this long, and a witness that has
-    /// been silent for this long has no vote.
+    /// Nobody begins to fetch a stream from an entrypoint that has sent no heartbeat for this long, and a witness that
+    /// has been silent for this long has no vote.
     var heartbeatSilenceMax: TimeSpan { heartbeatInterval * Int64(election.heartbeatsMissed) }
     /// An entrypoint is dead to a witness after this long without any datagram: `heartbeatsMissed` heartbeats did not
     /// arrive, and the next one is due.

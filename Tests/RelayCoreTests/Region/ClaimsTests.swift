@@ -26,7 +26,7 @@ struct ClaimsTests {
         }
     }
 
-    @Test("A member that holds a version is told only what has changed, and one that holds none everything")
+    @Test("A member that holds a version gets only the changes; a member that holds none gets the whole list")
     func changes() {
         var claims = RegionClaims()
         var other = member()
@@ -50,7 +50,7 @@ struct ClaimsTests {
         #expect(claims.pages(since: claims.version).isEmpty)
     }
 
-    @Test("A higher number alone is told only now and then")
+    @Test("A report that has only a higher number is sent at the interval for numbers, and not before")
     func numbers() {
         var claims = RegionClaims()
         let tag = IncarnationTag(9)
