@@ -54,6 +54,7 @@ extension ControlCodec {
         case .probeReport: return .probeReport(try ProbeReport(&reader))
         case .witnessReport: return .witnessReport(try WitnessReport(&reader))
         case .regionReport: return .regionReport(try RegionReport(&reader))
+        case .lanFeed: return .lanFeed(try LanFeed(&reader))
         }
     }
 
@@ -62,7 +63,7 @@ extension ControlCodec {
         let portset = PortsetID(try reader.read())
         let start: Subscribe.Start
         let kind = try reader.read(UInt8.self)
-        switch kind & ~Subscribe.extraFlag {
+        switch kind & ~(Subscribe.extraFlag | Subscribe.onRequestFlag) {
         case 0:
             start = .live
             try reader.readZeros(count: 16)
@@ -85,7 +86,8 @@ extension ControlCodec {
         for _ in 0..<pathLength { path.append(NodeID(try reader.read())) }
         return Subscribe(
             subscription: subscription, stream: try reader.readStreamName(), portset: portset, start: start,
-            rateSixteenths: rate, silentMilliseconds: silent, path: path, isExtra: kind & Subscribe.extraFlag != 0)
+            rateSixteenths: rate, silentMilliseconds: silent, path: path, isExtra: kind & Subscribe.extraFlag != 0,
+            isOnRequest: kind & Subscribe.onRequestFlag != 0)
     }
 
     private static func decodeSubscribeReply(_ reader: inout WireReader) throws(WireError) -> SubscribeReply {

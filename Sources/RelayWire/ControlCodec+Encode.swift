@@ -47,6 +47,7 @@ extension ControlCodec {
         case .probeReport(let report): report.write(&writer)
         case .witnessReport(let report): report.write(&writer)
         case .regionReport(let report): report.write(&writer)
+        case .lanFeed(let feed): feed.write(&writer)
         }
         return writer.finishBeforeMAC(lengthMax: WireLimits.controlLengthMax)
     }
@@ -54,16 +55,17 @@ extension ControlCodec {
     private static func encode(_ subscribe: Subscribe, _ writer: inout WireWriter) {
         writer.write(subscribe.subscription)
         writer.write(subscribe.portset.rawValue)
-        let extra: UInt8 = subscribe.isExtra ? Subscribe.extraFlag : 0
+        let flags =
+            (subscribe.isExtra ? Subscribe.extraFlag : 0) | (subscribe.isOnRequest ? Subscribe.onRequestFlag : 0)
         switch subscribe.start {
         case .live:
-            writer.write(extra | 0)
+            writer.write(flags | 0)
             writer.writeZeros(count: 16)
         case .preburst:
-            writer.write(extra | 1)
+            writer.write(flags | 1)
             writer.writeZeros(count: 16)
         case .resume(let tag, let sequence):
-            writer.write(extra | 2)
+            writer.write(flags | 2)
             writer.write(tag.rawValue)
             writer.writeSequence(sequence)
         }
@@ -164,6 +166,7 @@ extension RelayMessage {
         case .probeReport: .probeReport
         case .witnessReport: .witnessReport
         case .regionReport: .regionReport
+        case .lanFeed: .lanFeed
         }
     }
 }

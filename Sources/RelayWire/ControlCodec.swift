@@ -29,6 +29,7 @@ public enum ControlCodec {
         case probeReport = 17
         case witnessReport = 18
         case regionReport = 19
+        case lanFeed = 20
     }
 
     /// True if a whole control datagram is a NAK, by its kind alone. The datagram must contain the whole header

@@ -56,14 +56,17 @@ public struct RegionReport: Sendable, Equatable {
     public var isLeaving: Bool
     /// The member has been in the region for long enough to take slots.
     public var isSettled: Bool
+    /// The member takes streams from multicast groups of the LAN.
+    public var isOnLAN: Bool
     /// The version of the receiver's list that the sender holds; 0 for none.
     public var versionHeld: UInt64
     /// Nil if the receiver holds the newest version.
     public var page: Page?
 
-    public init(isLeaving: Bool, isSettled: Bool, versionHeld: UInt64, page: Page? = nil) {
+    public init(isLeaving: Bool, isSettled: Bool, isOnLAN: Bool = false, versionHeld: UInt64, page: Page? = nil) {
         self.isLeaving = isLeaving
         self.isSettled = isSettled
+        self.isOnLAN = isOnLAN
         self.versionHeld = versionHeld
         self.page = page
     }
@@ -85,19 +88,23 @@ extension RegionReport {
     private static let leavingFlag: UInt8 = 1
     private static let settledFlag: UInt8 = 2
     private static let pageFlag: UInt8 = 4
+    private static let lanFlag: UInt8 = 8
+    private static let knownFlags = leavingFlag | settledFlag | pageFlag | lanFlag
 
     init(_ reader: inout WireReader) throws(WireError) {
         let flags = try reader.read(UInt8.self)
-        guard flags & ~(Self.leavingFlag | Self.settledFlag | Self.pageFlag) == 0 else { throw .unknownValue }
+        guard flags & ~Self.knownFlags == 0 else { throw .unknownValue }
         isLeaving = flags & Self.leavingFlag != 0
         isSettled = flags & Self.settledFlag != 0
+        isOnLAN = flags & Self.lanFlag != 0
         versionHeld = try reader.read()
         page = flags & Self.pageFlag != 0 ? try Page(&reader) : nil
     }
 
     func write(_ writer: inout WireWriter) {
         writer.write(
-            (isLeaving ? Self.leavingFlag : 0) | (isSettled ? Self.settledFlag : 0) | (page != nil ? Self.pageFlag : 0))
+            (isLeaving ? Self.leavingFlag : 0) | (isSettled ? Self.settledFlag : 0) | (page != nil ? Self.pageFlag : 0)
+                | (isOnLAN ? Self.lanFlag : 0))
         writer.write(versionHeld)
         guard let page else { return }
         page.header.write(&writer)

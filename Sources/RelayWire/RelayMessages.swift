@@ -26,6 +26,8 @@ public enum RelayMessage: Sendable, Equatable {
     case probeReport(ProbeReport)
     /// Member to member of a region.
     case regionReport(RegionReport)
+    /// Parent to child: a multicast group of the LAN that carries the stream.
+    case lanFeed(LanFeed)
 }
 
 /// Requests a stream from a parent. Repeating it with the same subscription id is harmless.
@@ -57,10 +59,16 @@ public struct Subscribe: Sendable, Equatable {
     /// The child asks another parent too, or already gets the stream from one; this path is only for redundancy. A
     /// parent that is nearly full refuses it.
     public var isExtra: Bool
+    /// Set in the start octet if `isOnRequest`.
+    static let onRequestFlag: UInt8 = 0x40
+    /// The parent sends no packet of the stream on the link but those that a Nak asks for: the stream itself reaches the
+    /// child by another path, or by a multicast group of the LAN. The start says nothing then.
+    public var isOnRequest: Bool
 
     public init(
         subscription: UInt32, stream: StreamName, portset: PortsetID, start: Start, rateSixteenths: UInt8,
-        silentMilliseconds: UInt16 = 0, path: [NodeID], isExtra: Bool = false
+        silentMilliseconds: UInt16 = 0, path: [NodeID], isExtra: Bool = false,
+        isOnRequest: Bool = false
     ) {
         self.subscription = subscription
         self.stream = stream
@@ -70,6 +78,7 @@ public struct Subscribe: Sendable, Equatable {
         self.silentMilliseconds = silentMilliseconds
         self.path = path
         self.isExtra = isExtra
+        self.isOnRequest = isOnRequest
     }
 }
 

@@ -139,6 +139,10 @@ struct DocumentedVectors {
                     .resume(tag, SequenceNumber(42)), rate: 32, silent: 150, path: [child, NodeID(name: "edge-2")],
                     isExtra: true))
         ),
+        (
+            "Subscribe, on request",
+            .subscribe(subscribe(.live, rate: 16, path: [child], isExtra: true, isOnRequest: true))
+        ),
         ("Unsubscribe", .unsubscribe(subscription: 7)),
         (
             "Renew",
@@ -204,7 +208,7 @@ struct DocumentedVectors {
         ),
         (
             "RegionReport, nothing new",
-            .regionReport(RegionReport(isLeaving: false, isSettled: false, versionHeld: 3))
+            .regionReport(RegionReport(isLeaving: false, isSettled: false, isOnLAN: true, versionHeld: 3))
         ),
         ("Close", .close(.leaving)),
     ]
@@ -258,6 +262,16 @@ struct DocumentedVectors {
                             .withdrawn(StreamName("live/sport")!),
                         ]))
             ),
+            (
+                "LanFeed",
+                .lanFeed(
+                    LanFeed(
+                        subscription: 7,
+                        place: .init(
+                            token: 0x2122_2324_2526_2728,
+                            group: Endpoint(address: IPAddress("239.255.12.83")!, port: 4_910))))
+            ),
+            ("LanFeed, none", .lanFeed(LanFeed(subscription: 7, place: nil))),
         ]
     }
 
@@ -268,10 +282,11 @@ struct DocumentedVectors {
     ]
 
     private static func subscribe(
-        _ start: Subscribe.Start, rate: UInt8, silent: UInt16 = 0, path: [NodeID], isExtra: Bool = false
+        _ start: Subscribe.Start, rate: UInt8, silent: UInt16 = 0, path: [NodeID], isExtra: Bool = false,
+        isOnRequest: Bool = false
     ) -> Subscribe {
         Subscribe(
             subscription: 7, stream: stream, portset: PortsetID(4096), start: start, rateSixteenths: rate,
-            silentMilliseconds: silent, path: path, isExtra: isExtra)
+            silentMilliseconds: silent, path: path, isExtra: isExtra, isOnRequest: isOnRequest)
     }
 }

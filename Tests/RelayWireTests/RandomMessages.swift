@@ -57,7 +57,8 @@ extension SeededGenerator {
 
     private mutating func regionReport() -> RegionReport {
         var report = RegionReport(
-            isLeaving: Bool.random(using: &self), isSettled: Bool.random(using: &self), versionHeld: word())
+            isLeaving: Bool.random(using: &self), isSettled: Bool.random(using: &self),
+            isOnLAN: Bool.random(using: &self), versionHeld: word())
         guard Bool.random(using: &self) else { return report }
         let base = Bool.random(using: &self) ? 0 : word() >> 1
         let entries = (0..<Int.random(in: 0...40, using: &self)).map { _ in
@@ -73,9 +74,19 @@ extension SeededGenerator {
         return report
     }
 
+    private mutating func lanFeed(of subscription: UInt32) -> LanFeed {
+        guard Bool.random(using: &self) else { return LanFeed(subscription: subscription, place: nil) }
+        let address =
+            Bool.random(using: &self)
+            ? IPAddress(v4: 0xe000_0000 | UInt32.random(in: 0..<1 << 28, using: &self))
+            : IPAddress(high: 0xff << 56 | word() >> 8, low: word())
+        let group = Endpoint(address: address, port: UInt16.random(in: 1...UInt16.max, using: &self))
+        return LanFeed(subscription: subscription, place: LanFeed.Place(token: word() | 1, group: group))
+    }
+
     mutating func control() -> RelayMessage {
         let subscription = UInt32(truncatingIfNeeded: word())
-        switch Int.random(in: 0..<19, using: &self) {
+        switch Int.random(in: 0..<20, using: &self) {
         case 0: return .subscribe(subscribe())
         case 1:
             let status = SubscribeStatus.allCases.randomElement(using: &self) ?? .ok
@@ -110,6 +121,7 @@ extension SeededGenerator {
         case 15: return .probeReport(probeReport())
         case 16: return .witnessReport(witnessReport())
         case 17: return .regionReport(regionReport())
+        case 18: return .lanFeed(lanFeed(of: subscription))
         default: return .close(CloseReason.allCases.randomElement(using: &self) ?? .leaving)
         }
     }
@@ -157,7 +169,7 @@ extension SeededGenerator {
             subscription: UInt32(truncatingIfNeeded: word()), stream: streamName(),
             portset: PortsetID(UInt16(truncatingIfNeeded: word())), start: start,
             rateSixteenths: UInt8(truncatingIfNeeded: word()), silentMilliseconds: silent, path: path,
-            isExtra: Bool.random(using: &self))
+            isExtra: Bool.random(using: &self), isOnRequest: Bool.random(using: &self))
     }
 
     private mutating func linkHeartbeat() -> LinkHeartbeat {

@@ -201,7 +201,7 @@ struct StrictDecodingTests {
             isLeaving: false, isSettled: true, versionHeld: 1,
             page: RegionReport.Page(PageHeader(version: 2), entries: [.init(stream: stream, isWanted: true)]))
         let bytes = Bytes.encode(.regionReport(report))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 19, 14)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 19, 22)) }
         #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 19, 2)) }
         #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 35, 0)) }
         #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 48, 2)) }
@@ -212,6 +212,17 @@ struct StrictDecodingTests {
         let changes = Bytes.encode(.regionReport(report))
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 49, 33)) }
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(changes, 57, 1)) }
+    }
+
+    @Test("LanFeed: a group that is no multicast address, no port, a group without a token")
+    func lanFeed() throws {
+        let group = Endpoint(address: IPAddress(v4: 0xefff_0c53), port: 4_910)
+        let bytes = Bytes.encode(.lanFeed(LanFeed(subscription: 7, place: .init(token: 1, group: group))))
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 43, 192)) }
+        var noPort = with(bytes, 47, 0)
+        noPort = with(noPort, 48, 0)
+        #expect(throws: WireError.unknownValue) { try Bytes.control(noPort) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 30, 0)) }
     }
 
     @Test("Announce: an incarnation without data, or data without an incarnation")

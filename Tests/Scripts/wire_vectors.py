@@ -134,6 +134,7 @@ def from_child():
     yield "Subscribe, live", 1, subscribe(0, 0, 0, 16, 0, [])
     yield "Subscribe, preburst", 1, subscribe(1, 0, 0, 32, 0, edges[:1])
     yield "Subscribe, resume, extra path", 1, subscribe(0x82, TAG, 42, 32, 150, edges)
+    yield "Subscribe, on request", 1, subscribe(0xC0, 0, 0, 16, 0, edges[:1])
     yield "Unsubscribe", 3, struct.pack(">I", SUBSCRIPTION)
     yield "Renew", 5, struct.pack(
         ">QHQQQIII", 0x5152535455565758, 1, mix(SUBSCRIPTION), 1_000_001, 999_001, 250, 1000, 3)
@@ -152,7 +153,7 @@ def from_child():
         + struct.pack(">BQQ", 16, 0, 0) + name(OTHER_STREAM))
     yield "RegionReport, changes", 19, (
         struct.pack(">BQQQHHB", 1 | 2 | 4, 3, 7, 6, 0, 1, 1) + struct.pack(">BQQ", 32, 0, 0) + name(OTHER_STREAM))
-    yield "RegionReport, nothing new", 19, struct.pack(">BQ", 0, 3)
+    yield "RegionReport, nothing new", 19, struct.pack(">BQ", 8, 3)
     yield "Close", 12, bytes([0])
 
 
@@ -177,6 +178,10 @@ def from_parent(wrapped):
     yield "WitnessReport, changes", 18, (
         struct.pack(">QQHHB", 5, 3, 0, 1, 2) + struct.pack(">QB", 0, 1) + name(STREAM)
         + struct.pack(">QB", 0, 2) + name(OTHER_STREAM))
+    yield "LanFeed", 20, (
+        struct.pack(">IQ", SUBSCRIPTION, 0x2122232425262728) + bytes(10) + b"\xff\xff" + bytes([239, 255, 12, 83])
+        + struct.pack(">H", 4910))
+    yield "LanFeed, none", 20, struct.pack(">I", SUBSCRIPTION) + bytes(26)
 
 
 def vectors():

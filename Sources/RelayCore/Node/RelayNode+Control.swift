@@ -51,7 +51,7 @@ extension RelayNode {
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
-            .probe, .probeReport, .regionReport:
+            .probe, .probeReport, .regionReport, .lanFeed:
             core.context.count(.rejectedUnexpected)
         }
     }
@@ -72,7 +72,7 @@ extension RelayNode {
             let leads = witness?.leads(to: link, fetcher.directory, at: now) ?? []
             linkKeeper.answer(number, leads, on: link, at: now, &core)
         case .subscribeReply, .subscriptionEnd, .linkHeartbeat, .announcePull, .heartbeatReply, .sizeProbe,
-            .probeReport, .witnessReport:
+            .probeReport, .witnessReport, .lanFeed:
             core.context.count(.rejectedUnexpected)
         }
     }

@@ -23,7 +23,7 @@ extension RelayNode {
         case .announce(let page): onAnnounce(page, on: link, at: now)
         case .subscribeReply, .subscriptionEnd, .renew, .linkHeartbeat, .nak, .heartbeat, .announcePull,
             .heartbeatReply, .close, .sizeProbe, .sizeReport, .payloadLimit, .probe, .probeReport, .witnessReport,
-            .regionReport:
+            .regionReport, .lanFeed:
             break
         }
     }
