@@ -45,12 +45,16 @@ final class Bench: NetworkScenario {
     private(set) var unavailable: [UnavailableReason] = []
     /// Whether each node pulls each stream, as it last asked.
     private(set) var pulls: [String: Bool] = [:]
+    /// The nodes that receive each multicast group.
+    private(set) var groups: [Endpoint: [VirtualNode]] = [:]
     /// The look-ups of all nodes so far.
     private(set) var questions: [ReflectorName] = []
     /// May replace the zone's answer to the node at an endpoint; nil keeps the zone's answer.
     var lies: (Endpoint, ReflectorName) -> LookUpResult? = { _, _ in nil }
     /// Datagrams for which this is true are lost.
     var loses: (Datagram) -> Bool = { _ in false }
+    /// Datagrams to a group for which this is true are lost on their way to the node at an endpoint.
+    var losesAt: (Datagram, Endpoint) -> Bool = { _, _ in false }
 
     init(batchMax: Int = 4) {
         self.batchMax = batchMax
@@ -152,6 +156,8 @@ final class Bench: NetworkScenario {
         case .limitPayload(_, let bytes): limits.append(bytes)
         case .unavailable(_, let reason): unavailable.append(reason)
         case .pull(let stream, let isWanted): pulls["\(node.name) \(stream)"] = isWanted
+        case .joinGroup(let group): groups[group, default: []].append(node)
+        case .leaveGroup(let group): groups[group]?.removeAll { $0 === node }
         case .lookUp, .remember: break
         }
     }
@@ -160,6 +166,12 @@ final class Bench: NetworkScenario {
         guard let source = node.source(of: datagram) else { return }
         let one = Datagram(from: source, to: datagram.destination, bytes: datagram.bytes)
         sent.append(one)
+        if datagram.destination.address.isMulticast {
+            for member in groups[datagram.destination] ?? [] where member !== node && !losesAt(one, member.endpoint) {
+                network.send(one.bytes, from: source, to: member, at: now + Self.delay)
+            }
+            return
+        }
         if !loses(one) { network.send(datagram, from: source, at: now + Self.delay) }
     }
 

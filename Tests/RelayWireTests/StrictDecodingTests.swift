@@ -120,7 +120,7 @@ struct StrictDecodingTests {
     @Test("Control: reserved kinds, a reserved byte that is not zero, lengths, unknown values of enumerations")
     func control() {
         let unsubscribe = Bytes.encode(.unsubscribe(subscription: 1))
-        for kind in [0, 20, 255] as [UInt8] {
+        for kind in [0, 21, 255] as [UInt8] {
             #expect(throws: WireError.unknownKind) { try Bytes.control(with(unsubscribe, 18, kind)) }
         }
         #expect(throws: WireError.unknownValue) { try Bytes.control(with(unsubscribe, 1, 1)) }

@@ -10,6 +10,8 @@ public enum FixedHash {
         case shard = 5
         /// The multicast group on which an edge hands a stream to streaming servers.
         case output = 8
+        /// The multicast group on which the members of a region give each other a stream.
+        case lan = 9
     }
 
     /// FNV-1a over the UTF-8 bytes, started from the purpose, then finished by `mix`.

@@ -236,11 +236,13 @@ public struct PathStatus: Codable, Sendable, Equatable {
     public var delayVariation: DelaySummary?
     /// For a path that brings another feed of a hot stream: how it is merged.
     public var twin: TwinStatus?
+    /// The multicast group of the LAN that brings the stream instead of the link; nil if none does.
+    public var group: String?
 
     public init(
         parent: String, endpoint: String, rank: Int, state: String, cause: String, answer: String?, serial: UInt32?,
         roundTripMilliseconds: Double?, lossPercent: Double, packets: UInt64, retransmitsAsked: UInt64,
-        delayVariation: DelaySummary? = nil, twin: TwinStatus? = nil
+        delayVariation: DelaySummary? = nil, twin: TwinStatus? = nil, group: String? = nil
     ) {
         self.parent = parent
         self.endpoint = endpoint
@@ -255,5 +257,6 @@ public struct PathStatus: Codable, Sendable, Equatable {
         self.retransmitsAsked = retransmitsAsked
         self.delayVariation = delayVariation
         self.twin = twin
+        self.group = group
     }
 }

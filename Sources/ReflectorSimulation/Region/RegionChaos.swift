@@ -7,6 +7,10 @@ public enum RegionCanary: String, CaseIterable, Sendable {
     case twoLeaders = "two-leaders"
     /// An edge delivers a packet twice.
     case deliverTwice = "deliver-twice"
+    /// A member answers each request for a packet with a retransmit to the whole group.
+    case repairStorm = "repair-storm"
+    /// Members keep and multicast what they did not verify.
+    case unverified
 }
 
 /// What one run found.
@@ -91,6 +95,11 @@ public struct RegionChaos {
         options.wan.duplicate = 0.02 * random.unit()
         options.wan.jitter = .milliseconds(1)
         options.lan.loss = random.chance(0.5) ? 0.01 * random.unit() : 0
+        options.usesGroups = random.chance(0.5) || canary == .repairStorm
+        options.corruption = random.chance(0.2) || canary == .unverified ? 0.002 : 0
+        if canary == .repairStorm { options.lan.loss = 0.01 }
+        options.rules.sharesRepairs = canary != .repairStorm
+        options.rules.verifies = canary != .unverified
         options.rules.resolvesConflicts = canary != .twoLeaders
         return options
     }

@@ -18,6 +18,8 @@ enum RegionFault: Equatable {
     /// Between these members and the others.
     case split([Int])
     case nameServers(isDown: Bool)
+    /// Multicast does not reach a member, nor leaves it, or it does again; everything else passes.
+    case deafen(Int, Bool)
     /// From now on links only delay datagrams, and every node runs.
     case calm
 }
@@ -30,7 +32,7 @@ extension RegionNetwork {
             let length = TimeSpan.milliseconds(100) + random.time(upTo: random.chance(0.5) ? .seconds(1) : .seconds(6))
             let end = min(at + length, window.upperBound)
             let host = random.pick(edges)
-            switch random.next(below: 10) {
+            switch random.next(below: 11) {
             case 0, 1:
                 schedule(.kill(host), at: at)
                 schedule(.start(host), at: end)
@@ -56,6 +58,9 @@ extension RegionNetwork {
                 let set = random.pick(sets)
                 schedule(.kill(set), at: at)
                 schedule(.start(set), at: end)
+            case 9:
+                schedule(.deafen(host, true), at: at)
+                schedule(.deafen(host, false), at: end)
             default:
                 schedule(.nameServers(isDown: true), at: at)
                 schedule(.nameServers(isDown: false), at: end)

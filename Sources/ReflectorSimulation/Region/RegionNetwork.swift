@@ -1,5 +1,6 @@
 import ReflectorModel
 import RelayCore
+import RelayWire
 
 /// A region of several edges on a LAN in virtual time, with two set regions of one host each as parents and an entrypoint
 /// that always has every stream. It carries out faults; its owner decides what happens when, and what must hold.
@@ -30,6 +31,10 @@ final class RegionNetwork: NetworkScenario {
         /// Of the links outside the LAN and of those of the LAN, besides their delays.
         var wan = ImpairmentOptions()
         var lan = ImpairmentOptions()
+        /// The members give each other streams by multicast. Half of the datagrams that the LAN loses are lost for all.
+        var usesGroups = false
+        /// Share of the packets from outside in which a bit is flipped.
+        var corruption = 0.0
     }
 
     let options: Options
@@ -48,6 +53,15 @@ final class RegionNetwork: NetworkScenario {
     private(set) var disturbedAt: [MonotonicInstant]
     private var links: [LinkImpairment] = []
     private var cuts: [Bool]
+    /// Which hosts receive each group.
+    private var groups: [Endpoint: [Int]] = [:]
+    /// When each packet was last sent to a group again.
+    private var regrouped: [GroupedPacket: MonotonicInstant] = [:]
+    private struct GroupedPacket: Hashable { var tag, sequence: UInt64 }
+    /// Packets to groups: the first time, and again.
+    private(set) var grouped = (first: UInt64(0), again: UInt64(0))
+    /// Groups are lost on their way to and from these hosts, although the LAN is well.
+    private(set) var deafHosts: [Int] = []
     private var isCalm = false
     private var numbers: [UInt64]
     /// A packet that came from an edge or a set reflector to an edge: bytes on the LAN and from outside.
@@ -118,6 +132,7 @@ final class RegionNetwork: NetworkScenario {
                 receiver = EdgeReceiver(name: host.name, streams: names, invariants)
                 receiver?.log = { [unowned self] text in log(text) }
                 configuration.regionRules = options.rules
+                if options.usesGroups { configuration.lan = .v4 }
                 configuration.neighbours = edges.filter { $0 != index }.map {
                     RegionNeighbour(name: list.all[$0].name, endpoint: list.all[$0].endpoint)
                 }
@@ -194,6 +209,8 @@ final class RegionNetwork: NetworkScenario {
 
     func perform(_ action: RelayAction, of node: VirtualNode) {
         switch action {
+        case .joinGroup(let group): groups[group, default: []].append(node.index)
+        case .leaveGroup(let group): groups[group]?.removeAll { $0 == node.index }
         case .alarm(let alarm): log("\(node.name): \(alarm)")
         case .unavailable(let stream, let reason): log("\(node.name): \(stream): \(reason)")
         default: break
@@ -247,6 +264,9 @@ final class RegionNetwork: NetworkScenario {
                 }
             }
         case .nameServers(let isDown): zone.isDown = isDown
+        case .deafen(let host, let isDeaf):
+            deafHosts.removeAll { $0 == host }
+            if isDeaf { deafHosts.append(host) }
         case .calm: calm()
         }
     }
@@ -255,6 +275,7 @@ final class RegionNetwork: NetworkScenario {
         isCalm = true
         zone.isDown = false
         cuts = cuts.map { _ in false }
+        deafHosts = []
         impair(ImpairmentOptions(), ImpairmentOptions())
         for host in list.all.indices { start(host) }
     }
@@ -262,6 +283,7 @@ final class RegionNetwork: NetworkScenario {
     private func crash(_ host: Int) {
         guard node(host).isUp else { return }
         network.crash(node(host))
+        for group in groups.keys { groups[group]?.removeAll { $0 == host } }
         disturbedAt[host] = now
     }
 
@@ -301,6 +323,7 @@ final class RegionNetwork: NetworkScenario {
     }
 
     func transmit(_ datagram: OutgoingDatagram, from node: VirtualNode) {
+        if datagram.destination.address.isMulticast { return multicast(datagram, from: node) }
         guard let target = network.node(at: datagram.destination) else { return }
         if edges.contains(node.index), edges.contains(target.index) {
             if (datagram.header.first ?? 0) & 0xfe == 0x30 {
@@ -312,7 +335,39 @@ final class RegionNetwork: NetworkScenario {
         let pair = node.index * list.all.count + target.index
         guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
         else { return }
+        if options.corruption > 0, sets.contains(node.index), edges.contains(target.index), datagram.length > 60,
+            !isCalm, random.chance(options.corruption)
+        {
+            var bytes = datagram.bytes
+            bytes[45] ^= 1
+            return network.send(bytes, from: node.endpoint, to: target, at: at, copyAt: copyAt)
+        }
         network.send(datagram, from: node.endpoint, at: at, copyAt: copyAt)
+    }
+
+    /// One datagram on the LAN, which each member that has joined the group gets or loses for itself.
+    private func multicast(_ datagram: OutgoingDatagram, from node: VirtualNode) {
+        dataBytesOnLAN += UInt64(datagram.length)
+        note(datagram, from: node)
+        guard !deafHosts.contains(node.index), !random.chance(options.lan.loss / 2) || isCalm else { return }
+        for host in groups[datagram.destination] ?? [] where host != node.index && !deafHosts.contains(host) {
+            let pair = node.index * list.all.count + host
+            guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
+            else { continue }
+            network.send(datagram.bytes, from: node.endpoint, to: network.nodes[host], at: at, copyAt: copyAt)
+        }
+    }
+
+    /// A packet that several members lack is sent to the group again once, not for each of them.
+    private func note(_ datagram: OutgoingDatagram, from node: VirtualNode) {
+        guard let header = datagram.bytes.withUnsafeBytes({ try? DataHeader(parsing: $0) }) else { return }
+        guard header.retransmitted else { return grouped.first += 1 }
+        grouped.again += 1
+        let packet = GroupedPacket(tag: header.tag.rawValue, sequence: header.sequence.rawValue)
+        if let before = regrouped[packet], now - before < .milliseconds(5), before != now {
+            violate("\(node.name) sends packet \(packet.sequence) to its group twice within 5 ms")
+        }
+        regrouped[packet] = now
     }
 
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {

@@ -57,9 +57,14 @@ extension Fetcher {
         {
             // The parent sends, but its packets do not arrive here, or its reply was lost and this node does not know
             // what it sends.
-            subscribe(path, of: stream, at: now, &core)
+            if path.isOnLAN {
+                leaveLAN(path, of: stream, hasFailed: true, at: now, &core)
+            } else {
+                subscribe(path, of: stream, at: now, &core)
+            }
             return nil
         }
+        tendLAN(path, of: stream, at: now, &core)
         guard let incarnation = stream.incarnation, path.carries(incarnation.tag) else { return nil }
         return (path, stream)
     }

@@ -57,11 +57,17 @@ extension Fetcher {
             subscription: path.subscription, stream: stream.name, portset: stream.portset ?? PortsetID(0),
             start: path.start, rateSixteenths: core.configuration.backlogSixteenths,
             silentMilliseconds: path.start.isResume ? silence(of: stream, at: now) : 0, path: below,
-            isExtra: path.isExtra && stream.paths.hasSettled(besides: path))
+            isExtra: path.isExtra && stream.paths.hasSettled(besides: path), isOnRequest: path.isOnLAN)
         core.context.count(.subscribesSent)
         core.send(.subscribe(request), on: path.link, at: now)
         path.noteRequest(interval: core.configuration.retryInterval, at: now)
         core.clock.schedule(stream, path.nextTry)
+    }
+
+    /// Asks for the whole stream again, from the last number held on.
+    func subscribeAgain(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+        path.beginRequest(from: start(of: stream))
+        subscribe(path, of: stream, at: now, &core)
     }
 
     /// Where the subscription should start: after the packets held here or, if there are none, at the lowest number
@@ -97,7 +103,7 @@ extension Fetcher {
     private static var completeAfter: TimeSpan { .seconds(2) }
 
     func removePath(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        core.endTwin(on: path, of: stream)
+        core.release(path, of: stream)
         stream.paths.remove(path)
         path.link.removeSubscription(path.subscription)
         core.send(.unsubscribe(subscription: path.subscription), on: path.link, at: now)

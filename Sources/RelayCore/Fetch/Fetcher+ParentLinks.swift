@@ -144,7 +144,7 @@ extension Fetcher {
     mutating func lose(_ link: ParentLink, _ stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         stream.candidates.noteKind(.other)
         for path in stream.paths.all where path.link === link {
-            core.endTwin(on: path, of: stream)
+            core.release(path, of: stream)
             urgeLookUp(for: path, stream, at: now, &core)
             // A link without data measures no loss. So the stream avoids this parent for a while because of the loss
             // measured before.

@@ -107,7 +107,7 @@ extension Fetcher {
         _ core: inout NodeCore
     ) {
         guard let (path, stream) = path(of: subscription, on: link, core) else { return }
-        core.endTwin(on: path, of: stream)
+        core.release(path, of: stream)
         stream.paths.remove(path)
         link.removeSubscription(subscription)
         if reason != .leaseExpired { stream.candidates.noteRefusal(by: path.candidate.endpoint, at: now) }

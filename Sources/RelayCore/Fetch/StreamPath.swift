@@ -44,6 +44,9 @@ final class StreamPath {
     /// Present if the path brings another feed of a hot stream. Changed by the methods of the extension below.
     private(set) var twin: TwinFeed?
 
+    /// Present if the parent sends the stream to a group of the LAN, too. Changed by the methods of the extension below.
+    private(set) var lan: LanIntake?
+
     // MARK: What arrived on it, as the receiver records it
 
     private(set) var lastArrival: MonotonicInstant
@@ -189,6 +192,50 @@ extension StreamPath {
         if state == .live { becomeJoining() }
         forgetPlace()
     }
+}
+
+/// The stream's feed on the LAN. While it is used, places and gaps on the path are counted in the feed's numbers.
+extension StreamPath {
+    @inline(__always) var isOnLAN: Bool { lan?.isUsed == true }
+
+    /// The newest number of what carries the stream: of the feed, or of the link.
+    var newestLinkNumber: UInt32 { isOnLAN ? lan?.window.highest ?? 0 : link.window.highest }
+
+    /// True if any number between the path's newest packet and this one has not arrived.
+    @inline(__always) func hasMissing(before number: UInt32) -> Bool {
+        isOnLAN
+            ? lan?.window.hasMissing(after: lastLinkNumber, before: number) ?? false
+            : link.window.hasMissing(after: lastLinkNumber, before: number)
+    }
+
+    func offerLAN(_ place: LanFeed.Place) { lan = LanIntake(place) }
+
+    /// Returns where the feed was.
+    func endLAN() -> LanFeed.Place? {
+        defer { lan = nil }
+        return lan?.place
+    }
+
+    /// Notes the number of a verified packet of the feed. Nil for a duplicate.
+    func noteFed(_ number: UInt32, at now: MonotonicInstant) -> UInt32? { lan?.note(number, at: now) }
+
+    /// Whether the feed can take the link's place: it has caught up, and no backlog is on its way.
+    func isReadyForLAN(_ sequence: UInt64, at now: MonotonicInstant) -> Bool {
+        state == .live && twin == nil && tag != nil && lastSequence >= backlogEnd && sequence >= lastSequence
+            && lan?.isReady(at: now) == true
+    }
+
+    func useLAN(at now: MonotonicInstant) {
+        lan?.use(at: now)
+        lastLinkNumber = lan?.window.highest ?? 0
+    }
+
+    func leaveLAN(hasFailed: Bool, at now: MonotonicInstant) {
+        if hasFailed { lan?.fail(at: now) } else { lan?.rest() }
+        lastLinkNumber = link.window.highest
+    }
+
+    func isLANLossy(at now: MonotonicInstant) -> Bool { lan?.isLossy(at: now) ?? false }
 }
 
 /// How much later than the stream's fastest path a path carries packets: the longest recent lag, which decays slowly.

@@ -7,7 +7,7 @@ import RelayWire
 ///
 /// The class is only a record. Each group of properties belongs to the part of the node that its heading names, and
 /// the type of each property guards its own state.
-final class ChildLink {
+final class ChildLink: EgressLine {
     let slot: Int
     let endpoint: Endpoint
     /// Number of our own address on which the link was opened (`RelayNode.receive`).
@@ -102,6 +102,7 @@ final class ChildLink {
     }
 
     var childToken: UInt64 { session.peerToken }
+    var token: UInt64 { session.peerToken }
     var parentToken: UInt64 { session.ownToken }
     /// Its subscriptions, in the order in which they began.
     var ordered: [ChildSubscription] { subscriptions.ordered }
@@ -149,6 +150,10 @@ final class ChildLink {
     }
 
     @inline(__always) func noteSent(at now: MonotonicInstant) { lastSent = now }
+
+    func noteResidence(_ span: TimeSpan, count: Int, at now: MonotonicInstant) {
+        measurements?.record(.residence, span, count: count, at: now)
+    }
 
     /// True if a backlog may start with a whole burst now. Takes a token for it.
     func takeBurst(at now: MonotonicInstant) -> Bool { bursts.take(at: now) }

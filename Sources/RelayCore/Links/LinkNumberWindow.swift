@@ -14,6 +14,14 @@ struct LinkNumberWindow {
     /// The highest number that has not arrived; 0 if none is missing. Most queries can be answered with it alone.
     private var newestMissing: UInt32 = 0
 
+    init() {}
+
+    /// A window whose first number is about to be noted: no earlier one is missing.
+    init(before number: UInt32) { (highest, received) = (number &- 1, number &- 1) }
+
+    /// Whether the number is too far from the newest one to be recorded.
+    func isFar(_ number: UInt32) -> Bool { Int32(bitPattern: number &- highest).magnitude >= Self.width }
+
     /// How many link numbers should have arrived by now but have not.
     var missing: UInt32 { highest &- received }
 

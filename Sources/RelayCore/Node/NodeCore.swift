@@ -18,6 +18,8 @@ struct NodeCore: ~Copyable {
     var streams = StreamTable()
     var egress: EgressScheduler
     var meter: LinkMeter
+    /// Feeds on the LAN from which streams are taken.
+    var lan = LanFeeds()
     /// A short queue: the node drains it after each call of a part that can post an event.
     private var events = Deque<NodeEvent>()
 

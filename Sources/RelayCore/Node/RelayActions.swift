@@ -14,6 +14,9 @@ public enum RelayAction: Sendable, Equatable {
     case limitPayload(StreamName, bytes: Int)
     /// Pull the stream from its encoder, or stop pulling it.
     case pull(StreamName, isWanted: Bool)
+    /// Receive a multicast group of the LAN, or no longer receive it.
+    case joinGroup(Endpoint)
+    case leaveGroup(Endpoint)
     /// Something that an operator should know.
     case alarm(RelayAlarm)
 }

@@ -10,6 +10,8 @@ public struct RelayConfiguration: Sendable {
     /// The other members of an edge's region, if it has any; at most `RegionRules.membersMax`.
     public var neighbours: [RegionNeighbour] = []
     public var regionRules = RegionRules()
+    /// The multicast groups by which the members give each other streams; nil if they send each one a copy.
+    public var lan: LanGroups?
 
     /// How long a missing packet may delay those after it at an edge.
     public var playOutDeadline: TimeSpan = .milliseconds(500)

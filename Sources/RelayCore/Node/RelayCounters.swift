@@ -141,6 +141,16 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case slotsYielded
     /// Slots that two members led at once; counted at the one that gives way.
     case slotConflicts
+    /// Packets from groups of the LAN, and packets sent to them.
+    case lanReceived
+    case lanSent
+    /// Streams that began to come from a group of the LAN, and those that no longer did because the LAN failed.
+    case lanFeedsUsed
+    case lanFeedsFailed
+    /// Feeds whose group or token this node does not take.
+    case lanFeedsRefused
+    /// Numbers requested by several members that one retransmit to their group answers.
+    case lanRepairsShared
     case witnessReportsSent
     case witnessReportsReceived
     /// Reports from nodes that are no witnesses, and reports larger than any honest one.

@@ -45,13 +45,14 @@ extension RelayNode {
             core.noteEcho(reply.echoedTimestamp, on: link, at: now)
             candidacy?.onReply(reply, on: link, at: now)
         case .witnessReport(let report): onWitnessReport(report, on: link, at: now)
+        case .lanFeed(let feed): fetcher.onLanFeed(feed, on: link, at: now, &core)
         case .close(.shuttingDown): onShuttingDown(link, at: now)
         case .close: fail(link, at: now)
         case .sizeProbe(let length):
             core.context.count(.sizeProbesReceived)
             core.send(.sizeReport(length: length), on: link, at: now)
         case .subscribe, .unsubscribe, .renew, .nak, .announce, .heartbeat, .sizeReport, .payloadLimit,
-            .probe, .probeReport, .regionReport, .lanFeed:
+            .probe, .probeReport, .regionReport:
             core.context.count(.rejectedUnexpected)
         }
     }

@@ -7,6 +7,9 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         guard let arrival = try receiver.open(datagram, from: source, at: now, &core) else { return }
+        if let path = arrival.listening, path.isReadyForLAN(arrival.sequence, at: now) {
+            fetcher.useLAN(path, of: arrival.stream, at: now, &core)
+        }
         if let hot = arrival.stream.hot {
             mergeIn(arrival, hot, at: now)
         } else {

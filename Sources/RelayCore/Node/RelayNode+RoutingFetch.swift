@@ -117,6 +117,8 @@ extension RelayNode {
         forgetIncarnation(of: stream, at: now)
         receiver.begin(tag, reply, key: key, of: stream, at: now, &core)
         path.forgetPlace()
+        // What came on the LAN before this node knew the key is lost: the parent sends it again on the link.
+        fetcher.leaveLAN(path, of: stream, hasFailed: false, at: now, &core)
         if stream.hot != nil { restartTwins(of: stream, at: now) }
         if isChange {
             core.context.post(.alarm(.sourceChanged(stream.name, source: reply.source)))
@@ -168,9 +170,9 @@ extension RelayNode {
         else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
-            receiver.notePromised(
-                upTo: highest, linkNumber: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
-            receiver.noteLostRepairs(before: heartbeat.nextLinkNumber, on: path, of: stream, at: now, &core)
+            let next = path.isOnLAN ? path.newestLinkNumber &+ 1 : heartbeat.nextLinkNumber
+            receiver.notePromised(upTo: highest, linkNumber: next, on: path, of: stream, at: now, &core)
+            receiver.noteLostRepairs(before: next, on: path, of: stream, at: now, &core)
         }
         receiver.askForGaps(of: stream, arrivedOn: path, at: now, &core)
     }

@@ -43,6 +43,7 @@ extension RelayNode {
         }
         followRegion(at: now)
         region?.report(at: now, &core)
+        tendLAN(at: now)
         if let next = region?.nextTimeout(core, at: now) { core.clock.scheduleRegion(next) }
     }
 

@@ -14,6 +14,8 @@ public struct RelaySnapshot: Sendable, Equatable {
         public var isUnconfirmed = false
         /// To be left once another path is live.
         public var isLeaving: Bool
+        /// A group of the LAN brings the stream instead of the link.
+        public var isOnLAN = false
     }
 
     /// Links that this node opened.
@@ -52,7 +54,7 @@ extension RelayNode {
                     RelaySnapshot.Path(
                         stream: stream.name, parent: path.link.endpoint, rank: path.candidate.rank,
                         isLive: path.state == .live, isUnconfirmed: path.candidate.isUnconfirmed,
-                        isLeaving: path.state == .leaving))
+                        isLeaving: path.state == .leaving, isOnLAN: path.isOnLAN))
             }
         }
         return snapshot

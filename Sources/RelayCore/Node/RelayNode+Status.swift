@@ -103,7 +103,7 @@ extension RelayNode {
                     TwinStatus(
                         state: twin.isMerged ? "merged" : "learning", shift: twin.isMerged ? twin.shift : nil,
                         filled: twin.filled)
-                })
+                }, group: path.isOnLAN ? path.lan?.place.group.description : nil)
         }
         var report = StreamStatus(
             name: stream.name.text, portset: stream.portset?.description ?? "?",

@@ -36,6 +36,10 @@ final class StreamState {
     var sourceChanges = SourceChanges()
 
     var departures = Departures()
+    /// Present while this node sends the stream to a group of the LAN. Set by `beginLAN` and `endLAN`.
+    private(set) var lanOutlet: LanOutlet?
+    func beginLAN(_ outlet: LanOutlet) { lanOutlet = outlet }
+    func endLAN() { lanOutlet = nil }
     /// Present if this node merges several feeds of the stream. Set by `beginMerging` and `endMerging`.
     private(set) var hot: HotStream?
 

@@ -21,7 +21,7 @@ extension Receiver {
         let deadline = core.configuration.playOutDeadline
         var naks = NakBuilder()
         incarnation.takeDueGaps(
-            at: now, path: path?.bit ?? 0, linkHighest: path?.link.window.highest ?? 0
+            at: now, path: path?.bit ?? 0, linkHighest: path?.newestLinkNumber ?? 0
         ) { gap in
             guard let path = likeliestPath(for: gap, of: stream, incarnation.tag, deadline: deadline, at: now),
                 let number = path.parentNumber(gap.sequence)

@@ -49,7 +49,8 @@ extension Receiver {
         // A promise is ignored if it is further ahead than the number of packets that a node can hold.
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
-        noteMissing(known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, at: now, &core)
+        noteMissing(
+            known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, isPromise: true, at: now, &core)
     }
 
     /// The number that should come next on the path. A path on which nothing has arrived yet resumes where the stream
@@ -60,10 +61,14 @@ extension Receiver {
 
     private func noteMissing(
         _ numbers: Range<UInt64>, linkNumber: UInt32, on path: StreamPath, of stream: StreamState,
-        _ incarnation: IncarnationState, at now: MonotonicInstant, _ core: inout NodeCore
+        _ incarnation: IncarnationState, isPromise: Bool = false, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         core.context.noteWork(UInt64(numbers.count))
-        let isLost = path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
+        let isLost = isPromise && path.isOnLAN || path.hasMissing(before: linkNumber)
+        // The members that lack a packet do not all ask at once: the answer to the first one reaches them all.
+        let wait =
+            path.isOnLAN && isLost
+            ? TimeSpan.microseconds(core.context.withRandom { Int64.random(in: 0..<Self.lanPatience, using: &$0) }) : .zero
         let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
         for missing in numbers where incarnation.lacks(missing, core.log) {
             let isNoted = incarnation.noteGap(missing, max: gapsMax, at: now) { gap in
@@ -73,6 +78,7 @@ extension Receiver {
                 setDue(
                     &gap, wasLost: wasLost, passedOn: path, at: linkNumber, of: stream, incarnation,
                     deadline: deadline, now)
+                if isLost, !wasLost, gap.tries == 0 { gap.due = gap.due + wait }
             }
             guard isNoted else {
                 core.context.count(.droppedGapTableFull)
@@ -102,7 +108,7 @@ extension Receiver {
             return
         }
         gap.due = now + reordering
-        if gap.lostOn & path.bit != 0 {
+        if gap.lostOn & path.bit != 0, !path.isOnLAN {
             gap.reorderedOn = path.bit
             gap.reorderedUntil = linkNumber &+ (link.reordering.packets &- 1)
         }
@@ -116,6 +122,9 @@ extension Receiver {
             gap.reorderedOn = 0
         }
     }
+
+    /// Longest random wait in µs before a packet that the LAN lost is asked for.
+    private static var lanPatience: Int64 { 5_000 }
 
     private func isBringing(_ path: StreamPath, _ tag: IncarnationTag) -> Bool {
         path.state == .live && path.link.isAlive && path.carries(tag) && path.lastSequence != 0
@@ -133,7 +142,7 @@ extension Receiver {
         _ core: inout NodeCore
     ) {
         guard let incarnation = stream.incarnation, !incarnation.gaps.isEmpty,
-            path.link.window.hasMissing(after: path.lastLinkNumber, before: linkNumber)
+            path.hasMissing(before: linkNumber)
         else { return }
         let due = now + path.link.reordering.time(path.link.roundTrip)
         core.context.noteWork(UInt64(incarnation.gaps.count))

@@ -146,7 +146,7 @@ extension Receiver {
     private func noteMerged(_ path: StreamPath, _ hot: HotStream, _ core: inout NodeCore) {
         hot.noteMerged()
         core.context.count(.twinsMerged)
-        if let newest = path.twin?.newest { path.notePlace(newest, linkNumber: path.link.window.highest) }
+        if let newest = path.twin?.newest { path.notePlace(newest, linkNumber: path.newestLinkNumber) }
     }
 
     /// The twin's numbers are wrong: nothing of it is used until it has learned them again.

@@ -25,6 +25,8 @@ struct Receiver: ~Copyable {
         let payload: UnsafeRawBufferPointer
         /// The packet is from a twin feed, and `first` is where it will be sealed under its own number.
         var isUnsealed = false
+        /// The path whose feed on the LAN brought the packet, although the path does not use the feed.
+        var listening: StreamPath?
 
         var sequence: UInt64 { header.sequence.rawValue }
         var payloadLength: Int {
@@ -72,9 +74,9 @@ struct Receiver: ~Copyable {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant, _ core: inout NodeCore
     ) throws(WireError) -> Arrival? {
         let header = try DataHeader(parsing: datagram)
-        guard let link = core.links.parent(token: header.token), link.isAlive else {
-            return reject(.rejectedUnknownToken, &core)
-        }
+        // The token is that of a link, or that of a feed on the LAN.
+        let (parent, fed) = carrier(header.token, &core)
+        guard let link = parent, link.isAlive else { return reject(.rejectedUnknownToken, &core) }
         guard link.remote == source else { return reject(.rejectedWrongAddress, &core) }
         guard let stream = core.streams.stream(tag: header.tag) else {
             return reject(.rejectedUnknownIncarnation, &core)
@@ -82,7 +84,9 @@ struct Receiver: ~Copyable {
         // The path is looked up before the seal is verified, not after: if the state of a thousand streams has left the
         // processor's caches, the path and the key are then fetched from memory together.
         let path = stream.paths.path(on: link)
-        guard let incarnation = stream.incarnation else { return reject(.rejectedUnknownIncarnation, &core) }
+        guard let incarnation = stream.incarnation, fed == nil || fed === path && header.tag == incarnation.tag else {
+            return reject(.rejectedUnknownIncarnation, &core)
+        }
         var key = incarnation.key
         if header.tag != incarnation.tag || header.kind == .twin {
             guard let other = otherKey(for: header, incarnation, path, &core) else { return nil }
@@ -97,18 +101,32 @@ struct Receiver: ~Copyable {
             core.crypto.open(
                 key, sequence: header.sequence, header: streamHeader, ciphertext: ciphertext,
                 tag: UnsafeRawBufferPointer(rebasing: sealed[cipherEnd...]), into: plaintext)
+                || !core.configuration.regionRules.verifies
         else { return reject(.rejectedBadSeal, &core) }
 
-        link.noteHeard(at: now)
-        guard let behind = link.window.note(header.linkNumber) else { return reject(.duplicates, &core) }
+        if fed == nil { link.noteHeard(at: now) }
+        let place = fed == nil ? link.window.note(header.linkNumber) : fed?.noteFed(header.linkNumber, at: now)
+        guard let behind = place else { return reject(.duplicates, &core) }
         if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
         if header.tag == incarnation.tag { stream.arrivals.noteArrival(at: now) }
-        path?.noteArrival(at: now)
+        if fed != nil { core.context.count(.lanReceived) }
+        // A path counts in the numbers of the feed or of the link, never in both.
+        let counts = path?.isOnLAN != true ? fed == nil : fed != nil || header.retransmitted
+        if counts { path?.noteArrival(at: now) }
         let payload = UnsafeRawBufferPointer(plaintext)
         return Arrival(
-            header: header, link: link, stream: stream, path: path, first: forwards ? sealed : streamHeader,
-            second: forwards ? nil : payload, payload: payload)
+            header: header, link: link, stream: stream, path: counts ? path : nil,
+            first: forwards ? sealed : streamHeader, second: forwards ? nil : payload, payload: payload,
+            listening: counts ? nil : fed)
+    }
+
+    /// The link that a token identifies or, for that of a feed on the LAN, the link to its sender and the path.
+    @inline(__always)
+    private func carrier(_ token: UInt64, _ core: inout NodeCore) -> (link: ParentLink?, fed: StreamPath?) {
+        if let link = core.links.parent(token: token) { return (link, nil) }
+        let path = core.lan.path(token: token)
+        return (path?.link, path)
     }
 
     @inline(__always)

@@ -276,7 +276,8 @@ struct Region {
             else { continue }
             let pages = claims.pages(since: members[place].versionHeld)
             var report = RegionReport(
-                isLeaving: isLeaving, isSettled: isSettled(at: now), versionHeld: members[place].list.version)
+                isLeaving: isLeaving, isSettled: isSettled(at: now), isOnLAN: core.configuration.lan != nil,
+                versionHeld: members[place].list.version)
             if pages.isEmpty { core.send(.regionReport(report), on: link, at: now) }
             for page in pages {
                 report.page = page
@@ -312,6 +313,9 @@ struct Region {
 
     /// This member fetches the stream from outside.
     func leads(_ name: StreamName) -> Bool { claims.leads(name) }
+
+    /// Whether a node is a member that takes streams from groups of the LAN.
+    func isOnLAN(_ node: NodeID) -> Bool { members.contains { $0.node == node && $0.isUp && $0.isOnLAN } }
 
     /// The members from which to fetch a stream, the leader first. Empty if this member leads it, or hears nobody.
     func parents(of name: StreamName, _ core: borrowing NodeCore) -> [ParentCandidate] {

@@ -15,6 +15,8 @@ struct RegionMember {
     /// It is about to stop.
     private(set) var isLeaving = false
     private(set) var isSettled = false
+    /// It takes streams from groups of the LAN.
+    private(set) var isOnLAN = false
     /// The last report; nil before the first.
     private(set) var heardAt: MonotonicInstant?
     /// What it says about streams.
@@ -44,6 +46,7 @@ struct RegionMember {
         }
         let isNew = !isUp || isLeaving != report.isLeaving || isSettled != report.isSettled
         (isUp, isLeaving, isSettled) = (true, report.isLeaving, report.isSettled)
+        isOnLAN = report.isOnLAN
         heardAt = now
         versionHeld = report.versionHeld
         guard let page = report.page else { return isNew ? .changed : .incomplete }

@@ -38,6 +38,10 @@ public struct RegionRules: Sendable, Hashable {
 
     /// False only in tests that must notice it: of two leaders of one slot, both keep it.
     public var resolvesConflicts = true
+    /// The same: each request for a packet is answered by a retransmit to the whole group.
+    public var sharesRepairs = true
+    /// The same: packets count although their seal is wrong.
+    public var verifies = true
 
     /// After this time without a report, a member is dead.
     var silenceMax: TimeSpan { reportInterval * reportsMissed }

@@ -30,8 +30,12 @@ final class ChildSubscription {
     let path: [NodeID]
     /// The child has the stream by another path too.
     private(set) var isExtra: Bool
+    private(set) var isOnRequest: Bool
     /// When the child was last asked to end the subscription, because it is extra.
     private var askedToEndAt: MonotonicInstant?
+    /// The child was told of a feed on the LAN, and when.
+    private var offeredAt: MonotonicInstant?
+    var isOffered: Bool { offeredAt != nil }
     /// The capacity reserved for it.
     let grant: Admission.Grant
     private(set) var state: State = .pending
@@ -64,6 +68,7 @@ final class ChildSubscription {
             request.silentMilliseconds == .max ? nil : now - .milliseconds(Int64(request.silentMilliseconds))
         path = request.path
         isExtra = request.isExtra
+        isOnRequest = request.isOnRequest
         self.grant = grant
         self.expires = expires
         allowanceCounted = now
@@ -84,6 +89,11 @@ final class ChildSubscription {
     func renew(isExtra: Bool, until expires: MonotonicInstant) {
         self.isExtra = isExtra
         self.expires = expires
+    }
+
+    func beginOnRequest(of stream: StreamState) {
+        isOnRequest = true
+        if state != .pending { serve(.live, of: stream) }
     }
 
     /// The incarnation has changed, or was rewound to lower numbers: the child will start again with a preburst.
@@ -118,6 +128,13 @@ final class ChildSubscription {
     func takeAskToEnd(at now: MonotonicInstant) -> Bool {
         if let askedToEndAt, now - askedToEndAt < Self.askAgainAfter { return false }
         askedToEndAt = now
+        return true
+    }
+
+    /// True if the child should be told now of the feed on the LAN. If so, false for the next `spacing`.
+    func takeOffer(spacing: TimeSpan, at now: MonotonicInstant) -> Bool {
+        if let offeredAt, now - offeredAt < spacing { return false }
+        offeredAt = now
         return true
     }
 

@@ -12,6 +12,10 @@ struct EgressScheduler: ~Copyable {
     private var budget: EgressBudget
     /// Slots of child links that have packets queued.
     private var dirty: [Int] = []
+    /// Feeds on the LAN that have packets queued.
+    private var dirtyOutlets: [LanOutlet] = []
+    /// Those that have used up their burst in the current flush.
+    private var deferredOutlets: [LanOutlet] = []
     /// Slots of those links that have used up their burst in the current flush.
     private var deferred: [Int] = []
     /// Slots of streams with live packets that wait for the flush.
@@ -100,6 +104,10 @@ struct EgressScheduler: ~Copyable {
                 }
             }
         }
+        if let outlet = stream.lanOutlet {
+            queuedCount += enqueue(queued, on: outlet, at: now, &context) ? 1 : 0
+            if isRepair { outlet.noteRepair(sequence.rawValue, at: now) }
+        }
         stream.departures.noteCopies(queuedCount)
         budget.refill(at: now)
         spend(slot, copies: Int(queuedCount), log)
@@ -120,9 +128,9 @@ struct EgressScheduler: ~Copyable {
     /// True if the node's capacity has room for a retransmit now.
     var hasRoomForRetransmit: Bool { budget.admits(.retransmit) }
 
-    /// Queues a packet that a child has requested.
+    /// Queues a packet that a child has requested, for that child or for all members on the LAN.
     mutating func retransmit(
-        _ packet: ChildQueues.Packet, of stream: StreamState, on link: ChildLink, _ log: PacketLog,
+        _ packet: ChildQueues.Packet, of stream: StreamState, on link: some EgressLine, _ log: PacketLog,
         at now: MonotonicInstant, _ context: inout RelayContext
     ) {
         guard enqueue(packet, on: link, at: now, &context) else { return }
@@ -133,7 +141,7 @@ struct EgressScheduler: ~Copyable {
     /// Queues a packet for one child. A full live queue drops its oldest packet. Returns false if the packet is a
     /// retransmit and its queue is full. The caller updates `flushAt` for live packets.
     private mutating func enqueue(
-        _ packet: ChildQueues.Packet, on link: ChildLink, at now: MonotonicInstant,
+        _ packet: ChildQueues.Packet, on link: some EgressLine, at now: MonotonicInstant,
         _ context: inout RelayContext
     ) -> Bool {
         let packetsMax = context.configuration.queuePacketsMax
@@ -153,8 +161,11 @@ struct EgressScheduler: ~Copyable {
         return true
     }
 
-    private mutating func markDirty(_ link: ChildLink) {
-        if link.queues.takeListing() { dirty.append(link.slot) }
+    @inline(__always)
+    private mutating func markDirty(_ line: some EgressLine) {
+        guard line.queues.takeListing() else { return }
+        if let link = line as? ChildLink { dirty.append(link.slot) }
+        if let outlet = line as? LanOutlet { dirtyOutlets.append(outlet) }
     }
 
     private mutating func spend(_ slot: Int32, copies: Int, _ log: PacketLog) {
@@ -261,6 +272,7 @@ struct EgressScheduler: ~Copyable {
         guard flushAt <= now else { return false }
         _ = control.drain(into: &batch)
         guard control.isEmpty else { return true }
+        guard flushOutlets(log, at: now, into: &batch, &context) else { return true }
         while let slot = dirty.last {
             if let link = links.children[slot] {
                 guard flushLive(of: link, log, at: now, into: &batch, &context) else { return true }
@@ -272,26 +284,44 @@ struct EgressScheduler: ~Copyable {
         noteFlushed(streams, at: now, &context)
         // Each flush sends one burst of retransmits and backlog of a link; the rest waits for the next flush.
         swap(&dirty, &deferred)
-        flushAt = dirty.isEmpty ? .distantFuture : now + context.configuration.flushInterval
+        flushAt =
+            dirty.isEmpty && dirtyOutlets.isEmpty ? .distantFuture : now + context.configuration.flushInterval
         return false
     }
 
+    /// Sends what is queued for groups. False if the batch is full. Retransmits above a burst wait for the next flush.
+    private mutating func flushOutlets(
+        _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch, _ context: inout RelayContext
+    ) -> Bool {
+        guard !dirtyOutlets.isEmpty else { return true }
+        while let outlet = dirtyOutlets.last {
+            let before = outlet.queues.packetsSent
+            defer { context.count(.lanSent, outlet.queues.packetsSent &- before) }
+            guard flushLive(of: outlet, log, at: now, into: &batch, &context) else { return false }
+            guard flushRepair(of: outlet, log, at: now, into: &batch, &context) else { return false }
+            if outlet.queues.finishFlush() { deferredOutlets.append(outlet) }
+            dirtyOutlets.removeLast()
+        }
+        swap(&dirtyOutlets, &deferredOutlets)
+        return true
+    }
+
     private func flushLive(
-        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        of link: some EgressLine, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
         _ context: inout RelayContext
     ) -> Bool {
         guard let first = link.queues.firstLive else { return true }
         let arrival = log[first].arrival
         let sent = emit(.live, most: .max, on: link, log, at: now, into: &batch, &context)
         if let count = link.queues.sample(sent, arrived: arrival, at: now) {
-            link.measurements?.record(.residence, now - arrival, count: count, at: now)
+            link.noteResidence(now - arrival, count: count, at: now)
         }
         return link.queues.count(.live) == 0
     }
 
     /// Sends at most one burst of retransmits and backlog in each interval. False if the batch is full.
     private func flushRepair(
-        of link: ChildLink, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
+        of link: some EgressLine, _ log: PacketLog, at now: MonotonicInstant, into batch: inout DatagramBatch,
         _ context: inout RelayContext
     ) -> Bool {
         let waiting = link.queues.count(.repair)
@@ -308,10 +338,10 @@ struct EgressScheduler: ~Copyable {
     /// child, so what is the same for all packets is read before it and written after it.
     @inline(__always)
     private func emit(
-        _ kind: ChildQueues.Kind, most: Int, on link: ChildLink, _ log: PacketLog, at now: MonotonicInstant,
+        _ kind: ChildQueues.Kind, most: Int, on link: some EgressLine, _ log: PacketLog, at now: MonotonicInstant,
         into batch: inout DatagramBatch, _ context: inout RelayContext
     ) -> Int {
-        let (endpoint, local, token) = (link.endpoint, link.local, link.childToken)
+        let (endpoint, local, token) = (link.endpoint, link.local, link.token)
         let firstNumber = link.queues.nextLinkNumber
         var number = firstNumber
         var (retransmits, bytes, overwritten) = (0, 0, UInt64(0))

@@ -11,7 +11,7 @@ struct FanOutEntry {
     init(_ child: ChildSubscription) {
         link = child.unmanagedLink
         subscription = child.id
-        from = child.from
+        from = child.isOnRequest ? .max : child.from
         end =
             switch child.state {
             case .pending: 0

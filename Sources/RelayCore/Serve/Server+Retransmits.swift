@@ -21,14 +21,14 @@ extension Server {
                 guard asked <= Nak.numbersMax else { return }
                 let sequence = run.first.rawValue &+ offset
                 if case .backlog(let cursor) = subscription.state, sequence >= cursor { continue }
-                retransmit(sequence, for: nak, of: stream, incarnation, on: link, at: now, &core)
+                retransmit(sequence, for: nak, of: subscription, stream, incarnation, on: link, at: now, &core)
             }
         }
     }
 
     private func retransmit(
-        _ sequence: UInt64, for nak: Nak, of stream: StreamState, _ incarnation: IncarnationState, on link: ChildLink,
-        at now: MonotonicInstant, _ core: inout NodeCore
+        _ sequence: UInt64, for nak: Nak, of subscription: ChildSubscription, _ stream: StreamState,
+        _ incarnation: IncarnationState, on link: ChildLink, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         // If the packet is not held here either, it is sent to every child when our own repair arrives.
         guard let slot = incarnation.index.slot(sequence, in: core.log) else {
@@ -42,6 +42,7 @@ extension Server {
             core.context.count(.nakNumbersServed)
             let packet = ChildQueues.Packet(
                 slot: slot, sequence: SequenceNumber(sequence), tag: incarnation.tag, isRetransmit: true)
+            guard !retransmitToGroup(packet, for: nak, of: subscription, stream, at: now, &core) else { return }
             core.egress.retransmit(packet, of: stream, on: link, core.log, at: now, &core.context)
         }
     }

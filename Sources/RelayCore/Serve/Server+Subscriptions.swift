@@ -21,7 +21,10 @@ extension Server {
             return nil
         }
         if let known = link.subscriptions[request.subscription] {
-            if core.streams[known.stream]?.name == request.stream {
+            if let stream = core.streams[known.stream], stream.name == request.stream,
+                !known.isOnRequest || request.isOnRequest
+            {
+                if request.isOnRequest { known.beginOnRequest(of: stream) }
                 known.renew(isExtra: request.isExtra, until: now + core.configuration.lease)
                 answer(known, at: now, &core)
                 return nil

@@ -11,6 +11,8 @@ public struct NodeConfiguration: Sendable {
     public var region: RegionID?
     /// The other members of an edge's region.
     public var neighbours: [RegionNeighbour] = []
+    /// Nil if the members send each other copies.
+    public var lan: LANFeedConfiguration?
     public var zone: String
     /// Authoritative servers to query; two or more are best.
     public var servers: [Endpoint]

@@ -22,6 +22,8 @@ final class NodeShell: DatagramHandler {
     private var batch: DatagramBatch
     private let headers: UnsafeMutableRawBufferPointer
     private var pushes = ExpectedPushes()
+    private let lan: LANFeedConfiguration?
+    private var groups: GroupReceivers?
     /// Called when the node wants a stream to be pulled, or no longer pulled.
     private var onPull: (@Sendable (StreamName, Bool) -> Void)?
 
@@ -47,11 +49,22 @@ final class NodeShell: DatagramHandler {
             configuration: configuration.relay.configuration, crypto: identity.crypto, handshakes: identity.handshakes,
             seed: seed.next(), sink: sink, makeMeasurements: { LinkHistograms() }, now: now)
         for (name, answer) in restored { node.restore(name, answer, at: now) }
-        for socket in sockets { locals.add(socket) }
+        lan = configuration.lan
+        groups = configuration.lan.map { GroupReceivers($0, logger: logger) }
+        for socket in sockets {
+            try sendGroups(through: socket)
+            locals.add(socket)
+        }
         node.setAddresses(locals.endpoints.map(\.address), at: now)
     }
 
     deinit { headers.deallocate() }
+
+    /// Datagrams for groups leave through the LAN's interface.
+    private func sendGroups(through socket: DatagramSocket) throws(DatagramError) {
+        guard let lan, socket.local.address.isV4 == lan.groups.block.isV4 else { return }
+        try socket.sendGroups(through: lan.interface)
+    }
 
     // MARK: DatagramHandler
 
@@ -115,6 +128,7 @@ final class NodeShell: DatagramHandler {
     /// Another address of the node has become available.
     func add(_ socket: DatagramSocket) {
         do throws(DatagramError) {
+            try sendGroups(through: socket)
             try loop.add(socket)
         } catch {
             return logger.error("cannot listen on an additional address", metadata: ["problem": "\(error)"])
@@ -178,6 +192,8 @@ final class NodeShell: DatagramHandler {
             output?.unavailable(stream: stream, reason: reason.description, isAbsence: reason.isAbsence)
         case .pull(let stream, let isWanted): onPull?(stream, isWanted)
         case .limitPayload(let stream, let bytes): payloadLimits.set(bytes, for: stream)
+        case .joinGroup(let group): groups?.join(group, on: loop)
+        case .leaveGroup(let group): groups?.leave(group, on: loop)
         case .alarm(let alarm):
             logger.warning("\(alarm)")
         }
@@ -190,7 +206,7 @@ final class NodeShell: DatagramHandler {
             output?.viewers(of: name) ?? 0
         }
         if endpoints.count > 1 { status.endpoints = endpoints.map(\.description) }
-        for counter in locals.sockets.flatMap(\.statistics.counters) {
+        for counter in (locals.sockets + (groups?.all ?? [])).flatMap(\.statistics.counters) {
             status.counters["datagram_\(counter.name)", default: 0] &+= counter.value
         }
         status.counters["datagram_sendWrongFamily", default: 0] &+= locals.unsentWrongFamily

@@ -11,6 +11,7 @@ struct RelayConfigurationSource {
         relay.encoderSilenceMax = node.encoderTimeout
         relay.capacity = node.capacity
         relay.neighbours = node.neighbours
+        relay.lan = node.lan?.groups
         relay.packetsMax = node.packetsMax
         let limits = node.identity.content.limits
         if let most = limits.egressBitsPerSecond {

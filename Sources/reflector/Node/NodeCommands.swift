@@ -222,6 +222,8 @@ struct EdgeCommand: AsyncParsableCommand {
             valueName: "name=address[:port]"))
     var members: [String] = []
 
+    @OptionGroup var lan: LANOptions
+
     @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")
     var http: String?
 
@@ -229,13 +231,14 @@ struct EdgeCommand: AsyncParsableCommand {
 
     func validate() throws {
         _ = try NodeOptions.region(region)
-        _ = try MemberArgument.parse(members, own: node.name)
+        _ = try lan.feed(for: MemberArgument.parse(members, own: node.name))
         if let http { _ = try node.endpoint(http, option: "--http") }
     }
 
     func run() async throws {
         var (configuration, identity) = try node.configuration(role: .edge, region: try NodeOptions.region(region))
         configuration.neighbours = try MemberArgument.parse(members, own: node.name)
+        configuration.lan = try lan.feed(for: configuration.neighbours)
         let logger = Logger(label: "edge")
         var viewing = LiveStreamConfiguration()
         viewing.numbersPath = node.state.map { "\($0)/playlists.json" }

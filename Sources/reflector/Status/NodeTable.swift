@@ -57,7 +57,7 @@ enum NodeTable {
         return table.lines
     }
 
-    private static func path(_ path: PathStatus) -> String {
-        path.rank == 0 ? path.state : "n\(path.rank) \(path.state)"
+    static func path(_ path: PathStatus) -> String {
+        (path.rank == 0 ? path.state : "n\(path.rank) \(path.state)") + (path.group == nil ? "" : " LAN")
     }
 }

@@ -100,7 +100,7 @@ struct TraceTree: Encodable {
     private static func add(_ hop: Hop, depth: Int, to table: inout TextTable) {
         let branch = depth == 0 ? "" : String(repeating: "   ", count: depth - 1) + "└─ "
         let path = hop.path
-        let rank = path.map { $0.rank == 0 ? $0.state : "n\($0.rank) \($0.state)" } ?? ""
+        let rank = path.map(NodeTable.path) ?? ""
         let because = [path?.cause, path?.answer].compactMap { $0 }.joined(separator: "  ")
         table.add(
             branch + hop.node, hop.note ?? hop.role ?? "", rank, Figures.milliseconds(path?.roundTripMilliseconds),
