@@ -60,6 +60,9 @@ struct ChildQueuesTests {
         queues.spendBurst(5)
         #expect(did(&queues) { $0.burstLeft(of: 8, interval: .milliseconds(1), at: instant(1_000)) } == 3)
         #expect(did(&queues) { $0.burstLeft(of: 8, interval: .milliseconds(1), at: instant(1_001)) } == 8)
+        // A link of many backlogs could never catch up otherwise.
+        queues.noteBacklogs(200)
+        #expect(did(&queues) { $0.burstLeft(of: 8, interval: .milliseconds(1), at: instant(1_002)) } == 208)
         #expect(did(&queues) { $0.finishFlush() })
         #expect(drained(&queues, .repair) == [1])
         #expect(!did(&queues) { $0.finishFlush() })

@@ -27,14 +27,25 @@ struct RegionTests {
         }
     }
 
-    @Test("Two leaders that both keep their slot are noticed")
-    func canary() {
-        let caught = (1...20).contains { seed in
+    @Test("A rule that is broken on purpose is noticed", arguments: RegionCanary.allCases)
+    func canary(_ canary: RegionCanary) {
+        let caught = (1...40).contains { seed in
             var chaos = RegionChaos(seed: UInt64(seed))
-            chaos.canary = .twoLeaders
+            chaos.canary = canary
             return !chaos.run().isGood
         }
         #expect(caught)
+    }
+
+    @Test("Multicast: each packet crosses the LAN once, and what it loses is repaired on the LAN within 20 ms")
+    func multicast() {
+        var multicast = RegionMulticast()
+        (multicast.members, multicast.streams, multicast.seconds) = (5, 10, 8)
+        let report = multicast.run(seed: 1)
+        #expect(report.violations.isEmpty, "\(report.violations)")
+        #expect(report.packets > 5_000 && report.sentAgain > 50)
+        // Half of the losses hit everybody at once, and are repaired together.
+        #expect(Double(report.sentAgain) < Double(report.packets) * 0.05)
     }
 
     @Test("The same seed gives the same run")

@@ -176,7 +176,7 @@ final class ElectionNetwork: NetworkScenario {
 
     func perform(_ action: RelayAction, of node: VirtualNode) {
         switch action {
-        case .lookUp, .limitPayload: break
+        case .lookUp, .limitPayload, .joinGroup, .leaveGroup: break
         case .remember(let name, let answer):
             if let place = hosts[node.index].remembered.firstIndex(where: { $0.name == name }) {
                 hosts[node.index].remembered[place].answer = answer

@@ -133,7 +133,7 @@ public final class FaultSimulation: NetworkScenario {
 
     func perform(_ action: RelayAction, of node: VirtualNode) {
         switch action {
-        case .lookUp: break
+        case .lookUp, .joinGroup, .leaveGroup: break
         case .remember(let name, let answer): hosts[node.index].remember(name, answer)
         case .unavailable(let stream, let reason):
             counts.unavailable += 1

@@ -55,18 +55,29 @@ final class RegionNetwork: NetworkScenario {
     private var cuts: [Bool]
     /// Which hosts receive each group.
     private var groups: [Endpoint: [Int]] = [:]
-    /// When each packet was last sent to a group again.
-    private var regrouped: [GroupedPacket: MonotonicInstant] = [:]
+    /// How often each packet was sent to its group again since that instant.
+    private var regrouped: [GroupedPacket: (count: Int, since: MonotonicInstant)] = [:]
     private struct GroupedPacket: Hashable { var tag, sequence: UInt64 }
-    /// Packets to groups: the first time, and again.
-    private(set) var grouped = (first: UInt64(0), again: UInt64(0))
+    /// When each packet was first sent to a group.
+    private var firstSent: [GroupedPacket: MonotonicInstant] = [:]
+    /// What was sent on the LAN, and the requests for packets that left the region.
+    private(set) var lanTotals = LANTotals()
+    /// From the first sending of a packet to its group to each further one, to the group or to one member.
+    private(set) var repairTimes: [TimeSpan] = []
+
+    struct LANTotals {
+        /// Packets to groups: the first time, and again.
+        var first: UInt64 = 0
+        var again: UInt64 = 0
+        /// Packets to single members.
+        var copies: UInt64 = 0
+        var controlBytes: UInt64 = 0
+        var requestsOutside: UInt64 = 0
+    }
     /// Groups are lost on their way to and from these hosts, although the LAN is well.
     private(set) var deafHosts: [Int] = []
     private var isCalm = false
     private var numbers: [UInt64]
-    /// A packet that came from an edge or a set reflector to an edge: bytes on the LAN and from outside.
-    private(set) var controlBytesOnLAN: UInt64 = 0
-    private(set) var dataBytesOnLAN: UInt64 = 0
     private(set) var digest: RunDigest
 
     var onMark: ((Int) -> Void)?
@@ -327,10 +338,14 @@ final class RegionNetwork: NetworkScenario {
         guard let target = network.node(at: datagram.destination) else { return }
         if edges.contains(node.index), edges.contains(target.index) {
             if (datagram.header.first ?? 0) & 0xfe == 0x30 {
-                dataBytesOnLAN += UInt64(datagram.length)
+                lanTotals.copies += 1
+                note(copy: datagram)
             } else {
-                controlBytesOnLAN += UInt64(datagram.length)
+                lanTotals.controlBytes += UInt64(datagram.length)
             }
+        }
+        if edges.contains(node.index), !edges.contains(target.index), Self.isNak(datagram) {
+            lanTotals.requestsOutside += 1
         }
         let pair = node.index * list.all.count + target.index
         guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
@@ -347,7 +362,6 @@ final class RegionNetwork: NetworkScenario {
 
     /// One datagram on the LAN, which each member that has joined the group gets or loses for itself.
     private func multicast(_ datagram: OutgoingDatagram, from node: VirtualNode) {
-        dataBytesOnLAN += UInt64(datagram.length)
         note(datagram, from: node)
         guard !deafHosts.contains(node.index), !random.chance(options.lan.loss / 2) || isCalm else { return }
         for host in groups[datagram.destination] ?? [] where host != node.index && !deafHosts.contains(host) {
@@ -358,16 +372,36 @@ final class RegionNetwork: NetworkScenario {
         }
     }
 
+    private static func isNak(_ datagram: OutgoingDatagram) -> Bool {
+        let bytes = datagram.bytes
+        guard bytes.first == 0x20, bytes.count >= WireLimits.controlHeaderLength else { return false }
+        return bytes.withUnsafeBytes { ControlCodec.isNak($0) }
+    }
+
+    /// A repair that goes to one member alone, because an earlier one to the group was lost.
+    private func note(copy datagram: OutgoingDatagram) {
+        guard let header = datagram.bytes.withUnsafeBytes({ try? DataHeader(parsing: $0) }), header.retransmitted,
+            let first = firstSent[GroupedPacket(tag: header.tag.rawValue, sequence: header.sequence.rawValue)]
+        else { return }
+        repairTimes.append(now - first)
+    }
+
     /// A packet that several members lack is sent to the group again once, not for each of them.
     private func note(_ datagram: OutgoingDatagram, from node: VirtualNode) {
         guard let header = datagram.bytes.withUnsafeBytes({ try? DataHeader(parsing: $0) }) else { return }
-        guard header.retransmitted else { return grouped.first += 1 }
-        grouped.again += 1
         let packet = GroupedPacket(tag: header.tag.rawValue, sequence: header.sequence.rawValue)
-        if let before = regrouped[packet], now - before < .milliseconds(5), before != now {
-            violate("\(node.name) sends packet \(packet.sequence) to its group twice within 5 ms")
+        guard header.retransmitted else {
+            firstSent[packet] = now
+            return lanTotals.first += 1
         }
-        regrouped[packet] = now
+        lanTotals.again += 1
+        if let first = firstSent[packet] { repairTimes.append(now - first) }
+        var sent = regrouped[packet] ?? (0, now)
+        if now - sent.since >= .milliseconds(10) { sent = (0, now) }
+        sent.count += 1
+        regrouped[packet] = sent
+        // A second one may have waited in a long queue.
+        if sent.count == 3 { violate("\(node.name) sends packet \(packet.sequence) to its group 3 times in 10 ms") }
     }
 
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {

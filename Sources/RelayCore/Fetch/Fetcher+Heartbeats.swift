@@ -64,7 +64,7 @@ extension Fetcher {
             }
             return nil
         }
-        tendLAN(path, of: stream, at: now, &core)
+        tendLAN(path, of: stream, entry, at: now, &core)
         guard let incarnation = stream.incarnation, path.carries(incarnation.tag) else { return nil }
         return (path, stream)
     }

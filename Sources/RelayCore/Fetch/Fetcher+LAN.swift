@@ -41,8 +41,11 @@ extension Fetcher {
     }
 
     /// The parent's heartbeat has come: judges the feed by what it says.
-    func tendLAN(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard path.isLANLossy(at: now) else { return }
+    func tendLAN(
+        _ path: StreamPath, of stream: StreamState, _ entry: LinkHeartbeat.Entry, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) {
+        guard path.hasLANFailed(entry.highest.rawValue, at: now) else { return }
         leaveLAN(path, of: stream, hasFailed: true, at: now, &core)
     }
 }

@@ -208,6 +208,18 @@ extension StreamPath {
             : link.window.hasMissing(after: lastLinkNumber, before: number)
     }
 
+    /// How far packets of what carries the stream are reordered.
+    var reordering: ReorderTolerance { isOnLAN ? lan?.reordering ?? link.reordering : link.reordering }
+
+    /// A packet arrived out of order; see `ReorderTolerance.note`.
+    func noteReordering(behind: UInt32, late: TimeSpan, at now: MonotonicInstant) {
+        if isOnLAN {
+            lan?.reordering.note(behind: behind, late: late, at: now)
+        } else {
+            link.reordering.note(behind: behind, late: late, at: now)
+        }
+    }
+
     func offerLAN(_ place: LanFeed.Place) { lan = LanIntake(place) }
 
     /// Returns where the feed was.
@@ -235,7 +247,10 @@ extension StreamPath {
         lastLinkNumber = link.window.highest
     }
 
-    func isLANLossy(at now: MonotonicInstant) -> Bool { lan?.isLossy(at: now) ?? false }
+    /// - Parameter highest: what the parent says it holds.
+    func hasLANFailed(_ highest: UInt64, at now: MonotonicInstant) -> Bool {
+        lan?.isSilent(at: now) == true && highest > lastSequence || lan?.isLossy(at: now) == true
+    }
 }
 
 /// How much later than the stream's fastest path a path carries packets: the longest recent lag, which decays slowly.

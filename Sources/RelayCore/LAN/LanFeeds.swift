@@ -28,6 +28,9 @@ struct LanFeeds {
         return count == 1
     }
 
+    /// How many groups are received.
+    var groupCount: Int { groups.count }
+
     // MARK: Feeds that this node sends
 
     /// Slots of the streams that go to a group.

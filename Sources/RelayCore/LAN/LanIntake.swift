@@ -12,6 +12,7 @@ struct LanIntake {
     let place: LanFeed.Place
     /// Which numbers of the feed have arrived.
     private(set) var window = LinkNumberWindow()
+    var reordering = ReorderTolerance()
     /// The stream comes by the feed: the parent sends on the link what it is asked for, and nothing else.
     private(set) var isUsed = false
     private var hasBegun = false
@@ -20,6 +21,7 @@ struct LanIntake {
     private var heardAt = MonotonicInstant.zero
     /// Numbers in a row that were too far from the newest one to be recorded.
     private var strays = 0
+    private var usedAt = MonotonicInstant.zero
     private var barredUntil = MonotonicInstant.zero
     private var bars = 0
     /// The window's totals when loss was last judged.
@@ -32,6 +34,8 @@ struct LanIntake {
     private static let heardMin = 8
     /// After this long without a packet, it must show that again.
     private static let silenceMax = TimeSpan.seconds(3)
+    /// A feed in use that brings nothing for this long is given up. What is missing comes by the link meanwhile.
+    private static let patience = TimeSpan.milliseconds(400)
     /// A feed that loses a larger share is worse than a copy of one's own.
     private static let lossMax = 0.2
     private static let judgeInterval = TimeSpan.seconds(1)
@@ -67,6 +71,7 @@ struct LanIntake {
 
     mutating func use(at now: MonotonicInstant) {
         isUsed = true
+        usedAt = now
         judged = (window.sent, window.arrived)
         judgedAt = now
     }
@@ -81,6 +86,9 @@ struct LanIntake {
         barredUntil = now + Self.bar * Int64(1 << bars)
         bars = min(bars + 1, Self.barsMax)
     }
+
+    /// Whether the feed brings nothing although its sender says that it has sent more.
+    func isSilent(at now: MonotonicInstant) -> Bool { isUsed && now - max(heardAt, usedAt) >= Self.patience }
 
     /// Whether the feed has lost too much since this was last asked.
     mutating func isLossy(at now: MonotonicInstant) -> Bool {

@@ -45,6 +45,9 @@ extension LinkKeeper {
             guard subscription.state != .pending, let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
             else { return }
+            // The packets of a feed on the LAN say the same, unless they do not arrive.
+            let isTurn = (now.nanoseconds / 100_000_000) & 1 == 0
+            if subscription.isOnRequest, !isTurn, stream.lanOutlet?.isFlowing(at: now) == true { return }
             var highest = incarnation.index.highest
             if case .backlog(let cursor) = subscription.state { highest = cursor &- 1 }
             let silentSince = stream.origin != nil ? now : max(stream.arrivals.lastArrival, stream.times.since ?? now)

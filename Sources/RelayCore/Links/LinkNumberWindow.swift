@@ -45,6 +45,8 @@ struct LinkNumberWindow {
             advance(to: number)
         } else {
             behind = ahead.magnitude
+            // Numbers before the first one were never sent.
+            guard UInt64(behind) < sent else { return 0 }
             guard !contains(number) else { return nil }
         }
         bits[Int((number / 64) % (Self.width / 64))] |= 1 << UInt64(number % 64)

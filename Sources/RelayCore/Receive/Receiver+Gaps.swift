@@ -101,7 +101,7 @@ extension Receiver {
             if gap.due == .distantFuture { gap.due = now + patience(link) }
             return
         }
-        let reordering = link.reordering.time(link.roundTrip)
+        let reordering = path.reordering.time(link.roundTrip)
         guard gap.tries == 0 else {
             // The number was already requested. If no parent was known to hold the packet before, one is now.
             if !wasLost { gap.due = min(gap.due, now + reordering) }
@@ -110,13 +110,13 @@ extension Receiver {
         gap.due = now + reordering
         if gap.lostOn & path.bit != 0, !path.isOnLAN {
             gap.reorderedOn = path.bit
-            gap.reorderedUntil = linkNumber &+ (link.reordering.packets &- 1)
+            gap.reorderedUntil = linkNumber &+ (path.reordering.packets &- 1)
         }
         guard stream.paths.all.count > 1 else { return }
         let latest = gap.detected + deadline - link.roundTrip.retransmitTimeout * 2
         for other in stream.paths.all where gap.passedOn & other.bit == 0 && isBringing(other, incarnation.tag) {
             let lag = max(other.lag.span - path.lag.span, .zero)
-            let comes = now + lag + other.link.reordering.time(other.link.roundTrip)
+            let comes = now + lag + other.reordering.time(other.link.roundTrip)
             guard comes <= latest else { continue }
             gap.due = max(gap.due, comes)
             gap.reorderedOn = 0
@@ -144,7 +144,7 @@ extension Receiver {
         guard let incarnation = stream.incarnation, !incarnation.gaps.isEmpty,
             path.hasMissing(before: linkNumber)
         else { return }
-        let due = now + path.link.reordering.time(path.link.roundTrip)
+        let due = now + path.reordering.time(path.link.roundTrip)
         core.context.noteWork(UInt64(incarnation.gaps.count))
         incarnation.updateGaps { gap in
             guard gap.lostOn & path.bit == 0, gap.passedOn & path.bit != 0 else { return }
@@ -156,7 +156,7 @@ extension Receiver {
 
     /// A packet that seemed lost on this link has arrived late.
     func noteReordered(_ gap: GapTable.Gap, on path: StreamPath, at now: MonotonicInstant, _ core: inout NodeCore) {
-        path.link.reordering.note(behind: 0, late: now - gap.detected, at: now)
+        path.noteReordering(behind: 0, late: now - gap.detected, at: now)
         if gap.tries > 0 { core.context.count(.naksSpurious) }
     }
 

@@ -107,7 +107,8 @@ struct Receiver: ~Copyable {
         if fed == nil { link.noteHeard(at: now) }
         let place = fed == nil ? link.window.note(header.linkNumber) : fed?.noteFed(header.linkNumber, at: now)
         guard let behind = place else { return reject(.duplicates, &core) }
-        if behind > 0 { link.reordering.note(behind: behind, late: .zero, at: now) }
+        if behind > 0, fed == nil { link.reordering.note(behind: behind, late: .zero, at: now) }
+        if behind > 0, fed?.isOnLAN == true { fed?.noteReordering(behind: behind, late: .zero, at: now) }
         core.context.count(.dataReceived)
         if header.tag == incarnation.tag { stream.arrivals.noteArrival(at: now) }
         if fed != nil { core.context.count(.lanReceived) }

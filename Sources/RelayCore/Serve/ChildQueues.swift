@@ -30,6 +30,9 @@ struct ChildQueues {
     private(set) var retransmitsSent: UInt64 = 0
     /// Retransmits and backlog packets sent since `burstStart`.
     private var burst = 0
+    /// How many subscriptions of the link have a backlog. Each of them is paced for itself, so the burst of the link grows
+    /// with them: otherwise a link of hundreds of streams could never catch up.
+    private var backlogs = 0
     private var burstStart = MonotonicInstant.zero
     /// Live packets sent since residence (how long a packet stays in this node) was last sampled, and when that was.
     private var unsampled = 0
@@ -109,13 +112,16 @@ struct ChildQueues {
         nextLinkNumber = nextNumber
     }
 
-    /// How many retransmits and backlog packets may be sent now: one burst per interval.
+    mutating func noteBacklogs(_ count: Int) { backlogs = count }
+
+    /// How many retransmits and backlog packets may be sent now: one burst per interval, and a packet more for each
+    /// backlog.
     mutating func burstLeft(of burstMax: Int, interval: TimeSpan, at now: MonotonicInstant) -> Int {
         if now - burstStart >= interval {
             burst = 0
             burstStart = now
         }
-        return burstMax - burst
+        return max(burstMax + backlogs - burst, 0)
     }
 
     mutating func spendBurst(_ count: Int) { burst += count }

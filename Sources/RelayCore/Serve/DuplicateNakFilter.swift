@@ -21,6 +21,9 @@ struct DuplicateNakFilter {
     private static let span = TimeSpan.seconds(1)
     private var entries: [Entry] = []
 
+    /// - Parameter isEager: whether repairs are recorded before the first NAK, too.
+    init(isEager: Bool = false) { if isEager { entries = Array(repeating: Entry(), count: Self.count) } }
+
     /// True if the packet with this number should be sent now. If so, records that it is sent.
     mutating func admits(
         _ sequence: UInt64, of subscription: UInt32, tryNumber: UInt8, isLast: Bool, roundTrip: TimeSpan,

@@ -191,16 +191,19 @@ struct EgressScheduler: ~Copyable {
         _ context: inout RelayContext
     ) -> MonotonicInstant? {
         var wake: TimeSpan?
+        var backlogs = 0
         budget.refill(at: now)
         for subscription in link.ordered {
             guard case .backlog(let cursor) = subscription.state,
                 let stream = streams[subscription.stream],
                 let incarnation = stream.incarnation
             else { continue }
+            backlogs += 1
             let due = pump(
                 subscription, from: cursor, of: stream, incarnation, on: link, log, at: now, &context)
             if let due { wake = min(wake ?? Self.roomInterval, due) }
         }
+        link.queues.noteBacklogs(backlogs)
         if link.queues.hasPackets { flushAt = min(flushAt, coalescer.due(at: now)) }
         return wake.map { now + $0 }
     }

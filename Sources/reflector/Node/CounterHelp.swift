@@ -51,6 +51,16 @@ enum CounterHelp {
         "lost": "Packets lost for good: at an edge, missing at their deadline.",
         "delivered": "Packets handed to the streaming server.",
         "backlog_sent": "Packets of prebursts and resumes sent to children.",
+        "lan_received": "Packets of streams received from multicast groups of the LAN.",
+        "lan_sent": "Packets of streams sent to multicast groups of the LAN.",
+        "lan_feeds_used":
+            "Streams that began to come from a group of the LAN, instead of as a copy of this node's own.",
+        "lan_feeds_failed":
+            "Streams that went back from a group to a copy of this node's own, because the group was silent or lossy; "
+            + "check the switch's querier, and --lan.",
+        "lan_feeds_refused":
+            "Offers of groups that this node does not take; check that --lan-groups is the same at all members.",
+        "lan_repairs_shared": "Requests of members for packets that one retransmit to the group had answered already.",
         "twin_packets_filled": "Packets of hot streams that the second entrypoint's feed brought first, or alone.",
         "twin_packets_agreed": "Packets of hot streams of which both entrypoints' feeds brought the same copy.",
         "twin_mismatches":
