@@ -11,6 +11,7 @@ struct RelayConfigurationSource {
         relay.encoderSilenceMax = node.encoderTimeout
         relay.capacity = node.capacity
         relay.neighbours = node.neighbours
+        if case .set(let name) = node.identity.content.region { relay.setRegion = name }
         relay.packetsMax = node.packetsMax
         let limits = node.identity.content.limits
         if let most = limits.egressBitsPerSecond {
