@@ -49,6 +49,9 @@ public struct RegionRunReport: Sendable {
 public struct RegionChaos {
     public var seed: UInt64
     public var canary: RegionCanary?
+    /// One or two entrypoints, one or two set regions of two to four members, and two to four edge regions of one to
+    /// three, instead of a single edge region.
+    public var hasSetRegions = false
     /// Receives a line of text for each fault, alarm and discontinuity.
     public var trace: ((String) -> Void)?
 
@@ -91,6 +94,11 @@ public struct RegionChaos {
         options.wan.duplicate = 0.02 * random.unit()
         options.wan.jitter = .milliseconds(1)
         options.lan.loss = random.chance(0.5) ? 0.01 * random.unit() : 0
+        if hasSetRegions {
+            options.entrypoints = 1 + Int(random.next(below: 2))
+            options.setRegions = (0...random.next(below: 2)).map { _ in 2 + Int(random.next(below: 3)) }
+            options.edgeRegions = (0...1 + random.next(below: 3)).map { _ in 1 + Int(random.next(below: 3)) }
+        }
         options.rules.resolvesConflicts = canary != .twoLeaders
         return options
     }

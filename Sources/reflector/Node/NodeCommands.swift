@@ -199,7 +199,7 @@ struct SetCommand: AsyncParsableCommand {
     func run() async throws {
         var (configuration, identity) = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
         configuration.neighbours = try MemberArgument.parse(members, own: node.name)
-        if !members.isEmpty, case .none = identity.content.region {
+        if !members.isEmpty, case .none = configuration.identity.content.region {
             StandardError.print(
                 "reflector: --member: the certificate of \(node.name) names no set region; sign one with it "
                     + "(keys sign --region NAME)")
