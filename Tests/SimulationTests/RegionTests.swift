@@ -27,6 +27,31 @@ struct RegionTests {
         }
     }
 
+    @Test("Under faults in set regions, too, every invariant holds, and all regions recover", arguments: [0, 10])
+    func setRegionChaosIsSurvived(first: UInt64) {
+        for seed in first + 1...first + 10 {
+            var chaos = RegionChaos(seed: seed)
+            chaos.hasSetRegions = true
+            let report = chaos.run()
+            #expect(
+                report.isGood,
+                "reflector simulate region --scenario set-chaos --seeds \(seed)\n\(report.violations.joined(separator: "\n"))"
+            )
+            #expect(report.delivered > 500, "seed \(seed)")
+        }
+    }
+
+    @Test("A host of a set region fails in any way: nothing is lost at the edges, and one copy is fetched again")
+    func setRegionFailures() {
+        for failure in SetRegionFailures.Failure.allCases {
+            for seed: UInt64 in 1...4 {
+                let report = SetRegionFailures().run(failure, seed: seed)
+                #expect(
+                    report.isGood, "\(failure.rawValue), seed \(seed)\n\(report.violations.joined(separator: "\n"))")
+            }
+        }
+    }
+
     @Test("A rule that is broken on purpose is noticed", arguments: RegionCanary.allCases)
     func canary(_ canary: RegionCanary) {
         let caught = (1...40).contains { seed in

@@ -6,6 +6,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var role: String
     /// The region of an edge, such as `r1283`, or the id of a set reflector's set region if it has one.
     public var region: String?
+    /// The name of a set reflector's set region, if its certificate names one. Reported with the first page only.
+    public var setRegion: String?
     public var zone: String
     /// Address and port of the relay protocol.
     public var endpoint: String
@@ -29,7 +31,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var unavailable: [UnavailableStream]?
     /// At an edge: the streams handed out over UDP, by address.
     public var outputs: [OutputStatus]?
-    /// At an edge whose region has other members: who they are, and who leads which stream.
+    /// At an edge or a set reflector whose region has other members: who they are, and who leads which stream.
     public var members: RegionStatus?
     /// At an entrypoint: the streams that it could provide but does not have now, by name.
     public var standbys: [String: ElectionStatus]?

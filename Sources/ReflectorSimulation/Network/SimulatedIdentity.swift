@@ -25,7 +25,9 @@ public struct SimulatedIdentity {
             case .edge: .edge
             case .observer: .observer
             }
-        let region: CertifiedRegion = role == .edge ? .edge(configuration.region ?? RegionID(0)) : .none
+        let region: CertifiedRegion =
+            role == .edge
+            ? .edge(configuration.region ?? RegionID(0)) : configuration.setRegion.map { .set($0) } ?? .none
         self.init(name: configuration.name.lowercased(), role, region, operatorKey: operatorKey)
     }
 

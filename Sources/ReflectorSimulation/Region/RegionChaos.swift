@@ -53,6 +53,9 @@ public struct RegionRunReport: Sendable {
 public struct RegionChaos {
     public var seed: UInt64
     public var canary: RegionCanary?
+    /// One or two entrypoints, one or two set regions of two to four members, and two to four edge regions of one to
+    /// three, instead of a single edge region.
+    public var hasSetRegions = false
     /// Receives a line of text for each fault, alarm and discontinuity.
     public var trace: ((String) -> Void)?
 
@@ -100,6 +103,11 @@ public struct RegionChaos {
         if canary == .repairStorm { options.lan.loss = 0.01 }
         options.rules.sharesRepairs = canary != .repairStorm
         options.rules.verifies = canary != .unverified
+        if hasSetRegions {
+            options.entrypoints = 1 + Int(random.next(below: 2))
+            options.setRegions = (0...random.next(below: 2)).map { _ in 2 + Int(random.next(below: 3)) }
+            options.edgeRegions = (0...1 + random.next(below: 3)).map { _ in 1 + Int(random.next(below: 3)) }
+        }
         options.rules.resolvesConflicts = canary != .twoLeaders
         return options
     }

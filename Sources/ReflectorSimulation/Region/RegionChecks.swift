@@ -4,11 +4,11 @@ import RelayCore
 /// How long each state that must not last has lasted.
 final class RegionChecks {
     private let network: RegionNetwork
-    /// For each stream: since when two members lead it that run, reach each other, and were left alone.
-    private var twoLeaders: [MonotonicInstant?]
-    /// For each stream: since when it is not exactly one member that leads it, or fetches it from outside.
-    private var notOneLeader: [MonotonicInstant?]
-    private var notOneCopy: [MonotonicInstant?]
+    /// For each region, for each stream: since when two members lead it that run, reach each other, and were left alone.
+    private var twoLeaders: [[MonotonicInstant?]]
+    /// The same: since when it is not exactly one member that leads it, or fetches it from outside.
+    private var notOneLeader: [[MonotonicInstant?]]
+    private var notOneCopy: [[MonotonicInstant?]]
     /// The longest time with two leaders.
     private(set) var twoLeadersMax = TimeSpan.zero
 
@@ -19,27 +19,32 @@ final class RegionChecks {
 
     init(_ network: RegionNetwork) {
         self.network = network
-        twoLeaders = network.zone.streams.map { _ in nil }
+        let none: [MonotonicInstant?] = network.zone.streams.map { _ in nil }
+        twoLeaders = network.regions.map { _ in none }
         (notOneLeader, notOneCopy) = (twoLeaders, twoLeaders)
     }
 
     /// Called at regular intervals.
     func inspect() {
-        for stream in twoLeaders.indices {
-            let leaders = network.leaders(of: stream).filter { network.isRunning($0) }
-            guard let since = since(leaders) else {
-                twoLeaders[stream] = nil
-                continue
-            }
-            let start = max(twoLeaders[stream] ?? network.now, since)
-            twoLeaders[stream] = start
-            let span = network.now - start
-            twoLeadersMax = max(twoLeadersMax, span)
-            if span >= Self.twoLeadersBound {
-                twoLeaders[stream] = network.now
-                network.violate(
-                    "\(names(leaders)) lead \(network.zone.streams[stream].name) for \(span.milliseconds) ms")
-            }
+        for region in twoLeaders.indices {
+            for stream in twoLeaders[region].indices { inspect(region, stream) }
+        }
+    }
+
+    private func inspect(_ region: Int, _ stream: Int) {
+        let leaders = network.leaders(of: stream, in: region).filter { network.isRunning($0) }
+        guard let since = since(leaders) else {
+            twoLeaders[region][stream] = nil
+            return
+        }
+        let start = max(twoLeaders[region][stream] ?? network.now, since)
+        twoLeaders[region][stream] = start
+        let span = network.now - start
+        twoLeadersMax = max(twoLeadersMax, span)
+        if span >= Self.twoLeadersBound {
+            twoLeaders[region][stream] = network.now
+            network.violate(
+                "\(names(leaders)) lead \(network.zone.streams[stream].name) for \(span.milliseconds) ms")
         }
     }
 
@@ -55,12 +60,24 @@ final class RegionChecks {
 
     /// Called at regular intervals after the faults, once everything has had time to settle.
     func inspectSteadyState() {
-        for stream in notOneLeader.indices {
-            let name = network.zone.streams[stream].name
-            let (leaders, fetchers) = (network.leaders(of: stream), network.fetchers(of: stream))
-            check(leaders.count == 1, &notOneLeader[stream], "\(name) is led by \(names(leaders))")
-            check(fetchers.count == 1, &notOneCopy[stream], "\(name) is fetched from outside by \(names(fetchers))")
+        for (region, members) in network.regions.enumerated() {
+            for stream in notOneLeader[region].indices { inspectSteadyState(region, members, stream) }
         }
+    }
+
+    private func inspectSteadyState(_ region: Int, _ members: [Int], _ stream: Int) {
+        let name = network.zone.streams[stream].name
+        let least = network.needs(stream, region) ? 1 : 0
+        let fetchers = network.fetchers(of: stream, in: region)
+        check(
+            (least...1).contains(fetchers.count), &notOneCopy[region][stream],
+            "\(name) is fetched from outside \(network.name(of: members[0]))'s region by \(names(fetchers))")
+        // A host alone has nobody to lead.
+        guard members.count > 1 else { return }
+        let leaders = network.leaders(of: stream, in: region)
+        check(
+            (least...1).contains(leaders.count), &notOneLeader[region][stream],
+            "\(name) is led in \(network.name(of: members[0]))'s region by \(names(leaders))")
     }
 
     private func check(_ isGood: Bool, _ since: inout MonotonicInstant?, _ text: @autoclosure () -> String) {

@@ -13,7 +13,7 @@ enum RegionFault: Equatable {
     case cut(from: Int, to: Int, Bool)
     /// Between a member and all others.
     case cutLAN(Int, Bool)
-    /// Between a member and the set reflectors.
+    /// Between a member and all hosts outside its region.
     case cutWAN(Int, Bool)
     /// Between these members and the others.
     case split([Int])
@@ -27,11 +27,13 @@ enum RegionFault: Equatable {
 extension RegionNetwork {
     /// Schedules random faults of all kinds, and the calm afterwards.
     func planFaults(in window: Range<MonotonicInstant>) {
+        // Hosts of a set region of one machine have a fault of their own.
+        let hosts = edges + sets.filter { !others(of: $0).isEmpty }
         for _ in 0..<4 + Int(random.next(below: 6)) {
             let at = window.lowerBound + random.time(upTo: window.upperBound - window.lowerBound)
             let length = TimeSpan.milliseconds(100) + random.time(upTo: random.chance(0.5) ? .seconds(1) : .seconds(6))
             let end = min(at + length, window.upperBound)
-            let host = random.pick(edges)
+            let host = random.pick(hosts)
             switch random.next(below: 11) {
             case 0, 1:
                 schedule(.kill(host), at: at)
@@ -51,7 +53,7 @@ extension RegionNetwork {
                 schedule(.cut(from: host, to: other, true), at: at)
                 schedule(.cut(from: host, to: other, false), at: end)
             case 7:
-                let some = edges.filter { _ in random.chance(0.5) }
+                let some = ([host] + others(of: host)).sorted().filter { _ in random.chance(0.5) }
                 schedule(.split(some), at: at)
                 for one in some { schedule(.cutLAN(one, false), at: end) }
             case 8:

@@ -2,11 +2,11 @@ import ReflectorModel
 import RelayCore
 import RelayWire
 
-/// A region of several edges on a LAN in virtual time, with two set regions of one host each as parents and an entrypoint
-/// that always has every stream. It carries out faults; its owner decides what happens when, and what must hold.
+/// Regions of several edges on LANs in virtual time, set regions of one or more hosts as their parents, and entrypoints
+/// that always have their streams. It carries out faults; its owner decides what happens when, and what must hold.
 final class RegionNetwork: NetworkScenario {
     enum Event {
-        /// The entrypoint gets a packet of a stream.
+        /// The stream's entrypoint gets a packet of a stream.
         case packet(stream: Int)
         case question(host: Int, life: Int, ReflectorName)
         case answer(host: Int, life: Int, ReflectorName, LookUpResult)
@@ -21,8 +21,14 @@ final class RegionNetwork: NetworkScenario {
 
     struct Options {
         var seed: UInt64
-        /// Number of edges; chosen by the seed if nil.
+        /// Number of edges of the only edge region; chosen by the seed if nil.
         var members: Int?
+        /// Number of edges of each edge region, if there are several.
+        var edgeRegions: [Int]?
+        /// Number of hosts of each set region; those of one are members of it.
+        var setRegions = [1, 1]
+        /// Each has every n-th stream.
+        var entrypoints = 1
         var streams = 4
         var packetsPerSecond: Int64 = 50
         /// Share of the edges whose viewers want a stream.
@@ -45,6 +51,10 @@ final class RegionNetwork: NetworkScenario {
     private var list = SimulatedHosts()
     let edges: [Int]
     let sets: [Int]
+    let entrypoints: [Int]
+    /// The hosts of each region, those of edges first, and the number of each host's region.
+    let regions: [[Int]]
+    private let regionOf: [Int]
     /// One for each host; nil unless it is an edge.
     private(set) var receivers: [EdgeReceiver?] = []
     /// For each stream: the edges whose viewers want it.
@@ -72,6 +82,7 @@ final class RegionNetwork: NetworkScenario {
         /// Packets to single members.
         var copies: UInt64 = 0
         var controlBytes: UInt64 = 0
+        var controlMessages: UInt64 = 0
         var requestsOutside: UInt64 = 0
     }
     /// Groups are lost on their way to and from these hosts, although the LAN is well.
@@ -87,7 +98,6 @@ final class RegionNetwork: NetworkScenario {
     static let region = RegionID(1_001)
     private static let portset = PortsetID(4_096)
     private static let operatorKey: UInt64 = 0x4e_610_1
-    private static let entrypoint = 0
 
     init(_ options: Options) {
         self.options = options
@@ -95,25 +105,49 @@ final class RegionNetwork: NetworkScenario {
         digest = RunDigest(seed: options.seed)
         zone = SimulatedZone(ttlSeconds: 5, hosts: [], setRegions: [], maps: [], streams: [])
         let drawn = 2 + Int(random.next(below: 4))
-        let members = options.members ?? drawn
-        list.add("ep-1", .entrypoint, nil, to: &zone)
-        for number in 1...2 {
-            let region = RegionID(UInt32(9_000 + number))
-            zone.setRegions.append((region, ["set-\(number)"]))
-            list.add("set-\(number)", .set, region, to: &zone)
+        let edgeRegions = options.edgeRegions ?? [options.members ?? drawn]
+        for number in 1...options.entrypoints { list.add("ep-\(number)", .entrypoint, nil, to: &zone) }
+        for (place, size) in options.setRegions.enumerated() {
+            let region = RegionID(UInt32(9_001 + place))
+            let hosts = (1...size).map { size == 1 ? "set-\(place + 1)" : "set-\(place + 1)-\($0)" }
+            zone.setRegions.append((region, hosts))
+            for host in hosts { list.add(host, .set, region, to: &zone) }
         }
-        for number in 1...members { list.add("edge-\(number)", .edge, Self.region, to: &zone) }
+        for (place, size) in edgeRegions.enumerated() {
+            for number in 1...size {
+                let name = edgeRegions.count == 1 ? "edge-\(number)" : "edge-\(place + 1)-\(number)"
+                list.add(name, .edge, RegionID(Self.region.rawValue + UInt32(place)), to: &zone)
+            }
+        }
         edges = list.indices(.edge)
         sets = list.indices(.set)
+        entrypoints = list.indices(.entrypoint)
+        var groups: [(id: RegionID, hosts: [Int])] = []
+        for host in edges + sets {
+            guard let id = list.all[host].region else { continue }
+            if groups.last?.id == id {
+                groups[groups.count - 1].hosts.append(host)
+            } else {
+                groups.append((id, [host]))
+            }
+        }
+        let members = groups.map(\.hosts)
+        regions = members
+        regionOf = list.all.indices.map { host in members.firstIndex { $0.contains(host) } ?? -1 }
         numbers = Array(repeating: 0, count: options.streams)
         let count = list.all.count
         cuts = Array(repeating: false, count: count * count)
         disturbedAt = Array(repeating: .zero, count: count)
-        zone.maps.append(
-            SimulatedZone.Map(region: Self.region, portset: Self.portset, parents: zone.setRegions.map(\.id)))
+        for place in edgeRegions.indices {
+            let region = RegionID(Self.region.rawValue + UInt32(place))
+            zone.maps.append(
+                SimulatedZone.Map(region: region, portset: Self.portset, parents: zone.setRegions.map(\.id)))
+        }
         for number in 0..<options.streams {
             guard let name = StreamName("live/channel-\(number)") else { continue }
-            zone.streams.append(SimulatedZone.Stream(name: name, portset: Self.portset, candidates: ["ep-1"]))
+            zone.streams.append(
+                SimulatedZone.Stream(
+                    name: name, portset: Self.portset, candidates: [list.all[entrypoint(of: number)].name]))
         }
         for _ in zone.streams.indices {
             let some = edges.filter { _ in options.wantedShare >= 1 || random.chance(options.wantedShare) }
@@ -126,6 +160,10 @@ final class RegionNetwork: NetworkScenario {
     }
 
     var now: MonotonicInstant { network.now }
+    private func entrypoint(of stream: Int) -> Int { entrypoints[stream % entrypoints.count] }
+    /// The other members of a host's region.
+    func others(of host: Int) -> [Int] { regionOf[host] < 0 ? [] : regions[regionOf[host]].filter { $0 != host } }
+    func isOnLAN(_ a: Int, _ b: Int) -> Bool { regionOf[a] >= 0 && regionOf[a] == regionOf[b] }
     private var interval: TimeSpan { TimeSpan(nanoseconds: 1_000_000_000 / options.packetsPerSecond) }
     func node(_ host: Int) -> VirtualNode { network.nodes[host] }
     func log(_ text: @autoclosure () -> String) { trace?("\(Double(now.nanoseconds / 1_000) / 1e6) s: \(text())") }
@@ -142,11 +180,12 @@ final class RegionNetwork: NetworkScenario {
             if host.role == .edge {
                 receiver = EdgeReceiver(name: host.name, streams: names, invariants)
                 receiver?.log = { [unowned self] text in log(text) }
-                configuration.regionRules = options.rules
-                if options.usesGroups { configuration.lan = .v4 }
-                configuration.neighbours = edges.filter { $0 != index }.map {
-                    RegionNeighbour(name: list.all[$0].name, endpoint: list.all[$0].endpoint)
-                }
+            }
+            configuration.regionRules = options.rules
+            if host.role == .set { configuration.setRegion = host.region.map { "set-\($0)" } }
+            if options.usesGroups, !others(of: index).isEmpty { configuration.lan = .v4 }
+            configuration.neighbours = others(of: index).map {
+                RegionNeighbour(name: list.all[$0].name, endpoint: list.all[$0].endpoint)
             }
             receivers.append(receiver)
             network.add(NodeSetUp(configuration, sink: receiver), at: host.endpoint)
@@ -208,10 +247,10 @@ final class RegionNetwork: NetworkScenario {
         let payload = NumberedPayload(stream: stream, session: 1, number: numbers[stream])
         withUnsafeTemporaryAllocation(byteCount: NumberedPayload.lengthMax, alignment: 8) { buffer in
             let length = payload.write(into: buffer)
-            node(Self.entrypoint).relay?.ingest(
+            node(entrypoint(of: stream)).relay?.ingest(
                 UnsafeRawBufferPointer(rebasing: buffer[..<length]), stream: zone.streams[stream].name, at: now)
         }
-        network.settle(node(Self.entrypoint))
+        network.settle(node(entrypoint(of: stream)))
     }
 
     func lookUp(_ name: ReflectorName, by node: VirtualNode) {
@@ -258,18 +297,18 @@ final class RegionNetwork: NetworkScenario {
             network.schedule(.drain(host: host, life: node(host).life, tries: 10), at: now)
         case .cut(let from, let to, let isCut): setCut(from, to, isCut)
         case .cutLAN(let host, let isCut):
-            for other in edges where other != host {
+            for other in others(of: host) {
                 setCut(host, other, isCut)
                 setCut(other, host, isCut)
             }
         case .cutWAN(let host, let isCut):
-            for other in sets {
+            for other in list.all.indices where other != host && !isOnLAN(host, other) {
                 setCut(host, other, isCut)
                 setCut(other, host, isCut)
             }
         case .split(let some):
             for a in some {
-                for b in edges where !some.contains(b) {
+                for b in others(of: a) where !some.contains(b) {
                     setCut(a, b, true)
                     setCut(b, a, true)
                 }
@@ -305,8 +344,10 @@ final class RegionNetwork: NetworkScenario {
             seed: random.next())
         disturbedAt[host] = now
         receivers[host]?.restart(at: now) { _ in true }
-        if host == Self.entrypoint {
-            for stream in zone.streams { _ = node(host).relay?.provide(stream.name, at: now) }
+        if list.all[host].role == .entrypoint {
+            for (number, stream) in zone.streams.enumerated() where entrypoint(of: number) == host {
+                _ = node(host).relay?.provide(stream.name, at: now)
+            }
         } else if list.all[host].role == .edge, now > .zero {
             network.schedule(.want(edge: host), at: now + .milliseconds(500))
         }
@@ -320,7 +361,7 @@ final class RegionNetwork: NetworkScenario {
         let count = list.all.count
         links = (0..<count * count).map { pair in
             let (from, to) = (pair / count, pair % count)
-            let isLAN = edges.contains(from) && edges.contains(to)
+            let isLAN = isOnLAN(from, to)
             var link = isLAN ? lan : wan
             // The same in both directions.
             var delays = SeededGenerator(
@@ -336,12 +377,13 @@ final class RegionNetwork: NetworkScenario {
     func transmit(_ datagram: OutgoingDatagram, from node: VirtualNode) {
         if datagram.destination.address.isMulticast { return multicast(datagram, from: node) }
         guard let target = network.node(at: datagram.destination) else { return }
-        if edges.contains(node.index), edges.contains(target.index) {
+        if isOnLAN(node.index, target.index) {
             if (datagram.header.first ?? 0) & 0xfe == 0x30 {
                 lanTotals.copies += 1
                 note(copy: datagram)
             } else {
                 lanTotals.controlBytes += UInt64(datagram.length)
+                lanTotals.controlMessages += 1
             }
         }
         if edges.contains(node.index), !edges.contains(target.index), Self.isNak(datagram) {
@@ -364,7 +406,8 @@ final class RegionNetwork: NetworkScenario {
     private func multicast(_ datagram: OutgoingDatagram, from node: VirtualNode) {
         note(datagram, from: node)
         guard !deafHosts.contains(node.index), !random.chance(options.lan.loss / 2) || isCalm else { return }
-        for host in groups[datagram.destination] ?? [] where host != node.index && !deafHosts.contains(host) {
+        for host in groups[datagram.destination] ?? []
+        where host != node.index && !deafHosts.contains(host) && isOnLAN(host, node.index) {
             let pair = node.index * list.all.count + host
             guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
             else { continue }
@@ -414,18 +457,32 @@ final class RegionNetwork: NetworkScenario {
     /// The number of the newest packet of a stream.
     func newest(_ stream: Int) -> UInt64 { numbers[stream] }
 
-    /// The edges that say of themselves that they lead the stream.
-    func leaders(of stream: Int) -> [Int] {
-        edges.filter { node($0).relay?.leadsInRegion(zone.streams[stream].name) == true }
+    /// The members of a region that say of themselves that they lead the stream.
+    func leaders(of stream: Int, in region: Int = 0) -> [Int] {
+        regions[region].filter { node($0).relay?.leadsInRegion(zone.streams[stream].name) == true }
     }
 
-    /// The edges that fetch the stream from outside.
-    func fetchers(of stream: Int) -> [Int] {
-        let name = zone.streams[stream].name
-        return edges.filter { edge in
-            node(edge).relay?.snapshot.paths.contains { path in
-                path.stream == name && path.rank > 0 && path.isLive
-            } ?? false
+    /// The members of a region that fetch the stream from outside.
+    func fetchers(of stream: Int, in region: Int = 0) -> [Int] {
+        regions[region].filter { host in hasPath(of: stream, at: host) { !isOnLAN(host, $0) } }
+    }
+
+    /// The members of a region of which a host outside fetches the stream.
+    func servers(of stream: Int, in region: Int) -> [Int] {
+        regions[region].filter { server in
+            edges.contains { edge in !isOnLAN(edge, server) && hasPath(of: stream, at: edge) { $0 == server } }
         }
+    }
+
+    /// The members whose viewers, or hosts outside, get the stream from this region.
+    func needs(_ stream: Int, _ region: Int) -> Bool {
+        regions[region].contains { wanted[stream].contains($0) } || !servers(of: stream, in: region).isEmpty
+    }
+
+    private func hasPath(of stream: Int, at host: Int, to isMeant: (Int) -> Bool) -> Bool {
+        let name = zone.streams[stream].name
+        return node(host).relay?.snapshot.paths.contains { path in
+            path.stream == name && path.isLive && network.node(at: path.parent).map { isMeant($0.index) } == true
+        } ?? false
     }
 }

@@ -108,14 +108,16 @@ struct CandidateList: Equatable {
     }
 
     /// Candidates to which validated links are kept without data, as standby: up to two before the current parent (to
-    /// see whether they have recovered), the next one after it, and the first host of each other rank.
-    func reserves(for current: ParentCandidate) -> [ParentCandidate] {
+    /// see whether they have recovered), the next one after it, the first host of each other rank and, at a member of a
+    /// region that fetches from another one, the first host outside, so that it can lead at once.
+    func reserves(for current: ParentCandidate, hasNeighbours: Bool = false) -> [ParentCandidate] {
         let place = place(of: current.endpoint) ?? 0
         var chosen = Array(all[..<place].prefix(2))
         if place + 1 < all.count { chosen.append(all[place + 1]) }
         for rank in UInt8(1)...3 where rank != current.rank {
             if let first = all.first(where: { $0.rank == rank }) { chosen.append(first) }
         }
+        if hasNeighbours, let first = all.first(where: \.isUpstream), !chosen.contains(first) { chosen.append(first) }
         return chosen.filter { $0.endpoint != current.endpoint }
     }
 }

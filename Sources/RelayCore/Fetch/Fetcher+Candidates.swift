@@ -21,15 +21,14 @@ extension Fetcher {
         }
         guard let portset = stream.portset else { return afterNeighbours(of: stream, .none(.noPortset)) }
         if let region = core.configuration.region {
-            let parents = afterNeighbours(
-                of: stream, candidates(of: region, portset, for: stream, at: now, &core))
+            let parents = candidates(of: region, portset, for: stream, at: now, &core)
             switch parents {
             case .none(.noParents) where isSetReflector: break
             case .none(.nameServersFail) where isSetReflector: break
-            default: return parents
+            default: return afterNeighbours(of: stream, parents)
             }
         }
-        return entrypoints(for: stream, at: now, &core)
+        return afterNeighbours(of: stream, entrypoints(for: stream, at: now, &core))
     }
 
     /// The members of the region come first, unless this one leads the stream. Its parents are looked up all the same, so
@@ -203,7 +202,11 @@ extension Fetcher {
         guard let portset = stream.portset, let answer = directory.answer(.rootSets(portset), at: now) else {
             return CandidateList()
         }
-        let others = answer.hosts(by: directory.addressOrder).filter { $0.host.id != core.context.id }
+        // Other members of the set region that this node hears are asked as members, or lead in its place.
+        let heard = core.configuration.neighbours.filter { core.links.parent(at: $0.endpoint)?.isAlive == true }
+        let others = answer.hosts(by: directory.addressOrder).filter { found in
+            found.host.id != core.context.id && !heard.contains { $0.id == found.host.id }
+        }
         return CandidateList(
             others.map { found in
                 ParentCandidate(

@@ -150,12 +150,12 @@ extension Fetcher {
         }
     }
 
-    /// The entrypoint that leads the stream, if it is ahead of the current parent. The witnesses have waited long enough
-    /// before they chose it, so the stream moves to it at once.
+    /// The member of the region or the entrypoint that leads the stream, if it is ahead of the current parent. The others
+    /// have waited long enough before they chose it, so the stream moves to it at once.
     private func leading(
         in list: CandidateList, ahead place: Int, of stream: StreamState, at now: MonotonicInstant
     ) -> ParentCandidate? {
-        guard let leader = stream.leader else { return nil }
+        guard let leader = stream.neighbours.first?.id ?? stream.leader else { return nil }
         return list.first(before: place) {
             $0.id == leader && !parents.isAvoided($0.endpoint, at: now)
                 && !stream.candidates.hasRefused($0.endpoint, isExtra: false, within: Self.refusalSpan, at: now)
@@ -211,7 +211,8 @@ extension Fetcher {
         of list: CandidateList, for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore
     ) {
         guard let current = stream.paths.all.first?.candidate else { return }
-        for candidate in list.reserves(for: current) where !parents.isAvoided(candidate.endpoint, at: now) {
+        for candidate in list.reserves(for: current, hasNeighbours: !stream.neighbours.isEmpty)
+        where !parents.isAvoided(candidate.endpoint, at: now) {
             link(to: candidate, at: now, &core)?.keepWarm(until: now + .seconds(30))
         }
     }

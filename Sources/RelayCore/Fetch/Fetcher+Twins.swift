@@ -12,7 +12,9 @@ extension Fetcher {
 
     /// Follows the zone's policy for a stream whose candidates are these.
     func followPolicy(of stream: StreamState, _ list: CandidateList, at now: MonotonicInstant) {
-        let merges = isSetReflector && list.all.first?.rank == 0 && isHot(stream.name, at: now)
+        let merges =
+            isSetReflector && list.all.first?.rank == 0 && stream.neighbours.isEmpty
+            && isHot(stream.name, at: now)
         if merges { stream.beginMerging() }
         stream.hot?.follow(isWanted: merges)
         // Packets of a merged twin would be lost without it.
@@ -61,7 +63,7 @@ extension Fetcher {
 
     /// The second feed of a hot stream starts at the newest packet: the first feed has the others.
     func startsAsTwin(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) -> Bool {
-        stream.hot?.isWanted == true && path.candidate.rank == 0 && !path.candidate.isPeer
+        stream.hot?.isWanted == true && path.candidate.rank == 0 && path.candidate.isUpstream
             && isCarried(stream, besides: path, at: now)
     }
 

@@ -14,14 +14,19 @@ struct ParentCandidate: Equatable {
     let cause: String
     /// True for another root set reflector of the stream's portset, which is asked when no entrypoint can be reached.
     let isPeer: Bool
+    /// True for another member of the node's own region.
+    let isMember: Bool
     /// True for an entrypoint that announced the stream while this node had no answer of the zone about the candidates.
     let isUnconfirmed: Bool
     let answer: String?
     let serial: UInt32?
 
+    /// An entrypoint or a parent from the DNS, neither a member of the node's region nor a peer.
+    var isUpstream: Bool { !isPeer && !isMember }
+
     init(
         name: String, endpoint: Endpoint, others: [Endpoint] = [], rank: UInt8, cause: String, answer: String? = nil,
-        serial: UInt32? = nil, isPeer: Bool = false, isUnconfirmed: Bool = false
+        serial: UInt32? = nil, isPeer: Bool = false, isMember: Bool = false, isUnconfirmed: Bool = false
     ) {
         self.name = name
         id = NodeID(name: name)
@@ -30,6 +35,7 @@ struct ParentCandidate: Equatable {
         self.rank = rank
         self.cause = cause
         self.isPeer = isPeer
+        self.isMember = isMember
         self.isUnconfirmed = isUnconfirmed
         self.answer = answer
         self.serial = serial

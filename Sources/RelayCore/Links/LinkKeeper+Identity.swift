@@ -12,7 +12,7 @@ extension LinkKeeper {
     ) -> Bool {
         let claimed = NodeListing.Part(role: applicant.role, region: applicant.region)
         guard checksIdentities,
-            let conflict = conflict(applicant.name, applicant.node, claimed, answer, at: source, core.links)
+            let conflict = conflict(applicant.name, applicant.node, claimed, answer, at: source, core)
         else { return true }
         report(conflict, at: now, &core)
         refuse(applicant, .identity, to: source, at: now, &core)
@@ -24,7 +24,7 @@ extension LinkKeeper {
         _ link: ChildLink, _ host: String, _ answer: LookUpAnswer?, at now: MonotonicInstant, _ core: inout NodeCore
     ) -> Bool {
         let claimed = NodeListing.Part(role: link.role, region: link.region)
-        guard let conflict = conflict(host, link.node, claimed, answer, at: link.endpoint, core.links) else {
+        guard let conflict = conflict(host, link.node, claimed, answer, at: link.endpoint, core) else {
             return false
         }
         report(conflict, at: now, &core)
@@ -42,7 +42,7 @@ extension LinkKeeper {
 
     private func conflict(
         _ host: String, _ node: NodeID, _ claimed: NodeListing.Part, _ answer: LookUpAnswer?, at source: Endpoint,
-        _ links: borrowing LinkTable
+        _ core: borrowing NodeCore
     ) -> IdentityConflict? {
         guard let answer else { return nil }
         func conflict(_ cause: IdentityConflict.Cause, zone: String) -> IdentityConflict {
@@ -54,10 +54,12 @@ extension LinkKeeper {
         }
         // A node behind a NAT may connect from another address, but not while a node of that name is connected from an
         // address that the zone gives.
+        // A member of the own region is at home at its address on the LAN, too.
+        let member = core.configuration.neighbours.first { $0.id == node }?.endpoint.address
         func isAtHome(_ endpoint: Endpoint) -> Bool {
-            answer.hosts.contains { $0.endpoint.address == endpoint.address }
+            endpoint.address == member || answer.hosts.contains { $0.endpoint.address == endpoint.address }
         }
-        let hasOwner = links.children(of: node).contains { link in
+        let hasOwner = core.links.children(of: node).contains { link in
             link.endpoint.address != source.address && isAtHome(link.endpoint)
         }
         return hasOwner && !isAtHome(source) ? conflict(.address, zone: listing.description) : nil

@@ -22,7 +22,7 @@ final class ParentLink {
     let endpoint: Endpoint
     /// True for an entrypoint's link to a set reflector: it carries announcements, not streams.
     let isForAnnouncing: Bool
-    /// True for an edge's link to another member of its region: it stays open, and carries reports as well as streams.
+    /// True for a link to another member of the node's region: it stays open, and carries reports as well as streams.
     let isMember: Bool
     /// The host's name in the DNS. Only a node with this name can open the link.
     let peerName: String

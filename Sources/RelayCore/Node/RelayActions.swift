@@ -55,6 +55,8 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
     /// A member of the region reports; it did not before.
     case memberFound(String, Endpoint)
     case memberLost(String, Endpoint, RegionLoss)
+    /// This node hears no other member of its region any more, or hears one again.
+    case regionAlone(Bool)
     /// A link to a parent has lost more than a fifth of its packets for ten seconds: it carries no extra paths.
     case linkLossy(peer: String, Endpoint)
     /// An answer names hosts that have no address of a family that this node has.
@@ -121,6 +123,9 @@ public enum RelayAlarm: Sendable, Equatable, CustomStringConvertible {
         case .memberFound(let name, let endpoint): "\(name) (\(endpoint)) is a member of the region now"
         case .memberLost(let name, let endpoint, let cause):
             "\(name) (\(endpoint)), a member of the region, is lost: \(cause.rawValue)"
+        case .regionAlone(true):
+            "no other member of the region is heard: this node fetches every stream for itself"
+        case .regionAlone(false): "other members of the region are heard: one of them fetches each stream for all"
         case .loopRefused(let stream): "\(stream): subscription would cause a loop, refused"
         case .linkLossy(let peer, let endpoint):
             "link to \(peer) (\(endpoint)) has lost over 20 % for 10 s: no extra paths on it"

@@ -7,7 +7,9 @@ public struct RelayConfiguration: Sendable {
     public var role: NodeRole
     /// Region of an edge; id of the set region of a set reflector, if it has one.
     public var region: RegionID?
-    /// The other members of an edge's region, if it has any; at most `RegionRules.membersMax`.
+    /// The name of a set reflector's set region, from its certificate; nil if that names none.
+    public var setRegion: String?
+    /// The other members of an edge's region or of a set region, if it has any; at most `RegionRules.membersMax`.
     public var neighbours: [RegionNeighbour] = []
     public var regionRules = RegionRules()
     /// The multicast groups by which the members give each other streams; nil if they send each one a copy.

@@ -42,6 +42,7 @@ extension RelayNode {
         if page.isFirst {
             report.standbys = standbyStatus(at: now)
             report.members = region?.status(core, at: now)
+            report.setRegion = core.configuration.setRegion
         }
         return report
     }

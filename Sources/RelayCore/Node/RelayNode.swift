@@ -39,7 +39,7 @@ public final class RelayNode {
     var witness: Witness?
     /// Present at an entrypoint: it is a candidate for streams.
     var candidacy: Candidacy?
-    /// Present at an edge whose region has other members.
+    /// Present at an edge or a set reflector whose region has other members.
     var region: Region?
 
     /// - Parameters:

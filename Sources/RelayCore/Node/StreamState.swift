@@ -54,7 +54,6 @@ final class StreamState {
     func follow(neighbours: [ParentCandidate]) -> Bool {
         guard neighbours != self.neighbours else { return false }
         self.neighbours = neighbours
-        leader = neighbours.first.map { NodeID(name: $0.name) }
         return true
     }
 

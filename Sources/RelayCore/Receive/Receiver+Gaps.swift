@@ -50,7 +50,8 @@ extension Receiver {
         guard highest >= known, highest - known < SequenceIndex.windowMax else { return }
         path.notePromise(below: highest + 1)
         noteMissing(
-            known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, isPromise: true, at: now, &core)
+            known..<highest + 1, linkNumber: linkNumber, on: path, of: stream, incarnation, isPromise: true, at: now,
+            &core)
     }
 
     /// The number that should come next on the path. A path on which nothing has arrived yet resumes where the stream
@@ -68,7 +69,8 @@ extension Receiver {
         // The members that lack a packet do not all ask at once: the answer to the first one reaches them all.
         let wait =
             path.isOnLAN && isLost
-            ? TimeSpan.microseconds(core.context.withRandom { Int64.random(in: 0..<Self.lanPatience, using: &$0) }) : .zero
+            ? TimeSpan.microseconds(core.context.withRandom { Int64.random(in: 0..<Self.lanPatience, using: &$0) })
+            : .zero
         let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
         for missing in numbers where incarnation.lacks(missing, core.log) {
             let isNoted = incarnation.noteGap(missing, max: gapsMax, at: now) { gap in

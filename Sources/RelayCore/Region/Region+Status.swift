@@ -34,7 +34,7 @@ extension Region {
         _ name: StreamName, _ slot: RegionSlot, _ own: String, _ core: borrowing NodeCore, at now: MonotonicInstant
     ) -> RegionStatus.Slot {
         let leader = members.first { $0.node == slot.leader }?.name ?? own
-        var wantedBy = core.streams[name]?.isWanted == true ? [own] : []
+        var wantedBy = isWanted(core.streams[name]) ? [own] : []
         wantedBy += members.filter { $0.isUp && $0.list[name]?.isWanted == true }.map(\.name)
         return RegionStatus.Slot(
             stream: name.text, slot: 1, leader: leader, secondsAgo: (now - slot.since).seconds,

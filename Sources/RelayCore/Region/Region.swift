@@ -1,8 +1,8 @@
 import ReflectorModel
 import RelayWire
 
-/// The other members of an edge's region, and who of all leads which stream: a leader fetches the stream from outside,
-/// the others fetch it from the leader ([A] §III-A).
+/// The other members of an edge region or of a set region, and who of all leads which stream: a leader fetches the
+/// stream from outside, the others fetch it from the leader ([A] §III-A).
 ///
 /// Leadership of a stream is a slot. A live leader keeps it; a vacant one is placed by hash, within a bound
 /// (`RegionPicture`). Every member decides for itself, from what all report; where views differ for a moment, a member
@@ -98,6 +98,12 @@ struct Region {
         (isLeaving, isChanged, newsAt) = (true, true, now)
     }
 
+    /// Whether viewers of this member, or children outside the region, want a stream.
+    func isWanted(_ stream: StreamState?) -> Bool {
+        guard let stream else { return false }
+        return stream.isWanted || stream.children.contains { child in !members.contains { $0.node == child.link.node } }
+    }
+
     func isSettled(at now: MonotonicInstant) -> Bool { now - joinedAt >= rules.settleAfter }
 
     // MARK: Evaluation
@@ -115,7 +121,9 @@ struct Region {
         yieldStarved(at: now, &core)
         guard isChanged else { return false }
         isChanged = false
+        let wasAlone = live.isEmpty
         look(at: now, core)
+        if wasAlone != live.isEmpty { core.context.post(.alarm(.regionAlone(live.isEmpty))) }
         let statements = names.map { self.statements(about: $0, core) }
         for (name, said) in zip(names, statements) { picture.count(said, of: name) }
         for (name, said) in zip(names, statements) { decide(name, said, at: now, &core) }
@@ -165,7 +173,7 @@ struct Region {
     /// What each live member says about a stream, this one first.
     private func statements(about name: StreamName, _ core: borrowing NodeCore) -> [RegionPicture.Statement] {
         let mine = RegionPicture.Statement(
-            isWanted: core.streams[name]?.isWanted ?? false, leads: claims.leads(name),
+            isWanted: isWanted(core.streams[name]), leads: claims.leads(name),
             isYielding: claims.isYielding(name))
         return [mine]
             + live.map { place in
@@ -237,7 +245,7 @@ struct Region {
         var excess = min(picture.excess, Self.offersMax)
         guard excess > 0 else { return }
         func order(_ name: StreamName) -> (Int, UInt64) {
-            (core.streams[name]?.isWanted == true ? 1 : 0, ~RegionPlacement.score(of: own, stream: name))
+            (isWanted(core.streams[name]) ? 1 : 0, ~RegionPlacement.score(of: own, stream: name))
         }
         var candidates: [(order: (Int, UInt64), name: StreamName)] = []
         for name in claims.led.all where !claims.isYielding(name) { candidates.append((order(name), name)) }
@@ -263,7 +271,7 @@ struct Region {
     private mutating func tell(_ name: StreamName, isNumberNew: Bool, _ core: borrowing NodeCore) {
         let stream = core.streams[name]
         claims.tell(
-            name, isWanted: stream?.isWanted ?? false, held: stream?.incarnation?.tag,
+            name, isWanted: isWanted(stream), held: stream?.incarnation?.tag,
             highest: stream?.incarnation?.index.highest ?? 0, isNumberNew: isNumberNew)
     }
 
@@ -325,7 +333,7 @@ struct Region {
             guard let member = members.first(where: { $0.node == node }) else { return nil }
             return ParentCandidate(
                 name: member.name, endpoint: member.endpoint, rank: 0,
-                cause: node == slot.leader ? "leader 1 of the region" : "member of the region")
+                cause: node == slot.leader ? "leader 1 of the region" : "member of the region", isMember: true)
         }
     }
 }

@@ -12,6 +12,7 @@ struct RelayConfigurationSource {
         relay.capacity = node.capacity
         relay.neighbours = node.neighbours
         relay.lan = node.lan?.groups
+        if case .set(let name) = node.identity.content.region { relay.setRegion = name }
         relay.packetsMax = node.packetsMax
         let limits = node.identity.content.limits
         if let most = limits.egressBitsPerSecond {

@@ -166,12 +166,16 @@ struct SetCommand: AsyncParsableCommand {
         abstract: "Run a set reflector: relays streams from entrypoints (or its own parents) to its children.",
         discussion: """
             If the set region has parents in the portsets file, give its region id: --region 9001.
+            The hosts of one set region on a LAN fetch each stream from the entrypoint once if each names the
+            others with --member; their certificates must name the same set region.
             \(NodeOptions.signals)
 
-            Example:
+            Examples:
               reflector set sjc-1 --identity identity \\
                 --state /var/lib/reflector \\
                 --server 127.0.0.1:5300 --server 127.0.0.2:5300
+              reflector set nyc-1 --identity identity --server 127.0.0.1:5300 \\
+                --member nyc-2=192.168.1.12 --member nyc-3=192.168.1.13
             """)
 
     @OptionGroup var node: NodeOptions
@@ -179,10 +183,31 @@ struct SetCommand: AsyncParsableCommand {
     @Option(help: "Id of its set region, if that has parents of its own.")
     var region: String?
 
-    func validate() throws { _ = try region.map(NodeOptions.region) }
+    @Option(
+        name: .customLong("member"),
+        help: ArgumentHelp(
+            "Another host of the set region, by its name in the zone and its address on the LAN, port 4900 by default. "
+                + "Repeatable: once for each other host. One of them fetches each stream, the others get it from there.",
+            valueName: "name=address[:port]"))
+    var members: [String] = []
+
+    @OptionGroup var lan: LANOptions
+
+    func validate() throws {
+        _ = try region.map(NodeOptions.region)
+        _ = try lan.feed(for: MemberArgument.parse(members, own: node.name))
+    }
 
     func run() async throws {
-        let (configuration, identity) = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
+        var (configuration, identity) = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
+        configuration.neighbours = try MemberArgument.parse(members, own: node.name)
+        configuration.lan = try lan.feed(for: configuration.neighbours)
+        if !members.isEmpty, case .none = configuration.identity.content.region {
+            StandardError.print(
+                "reflector: --member: the certificate of \(node.name) names no set region; sign one with it "
+                    + "(keys sign --region NAME)")
+            throw ExitCode(1)
+        }
         let logger = Logger(label: "set")
         try await RunningNode.with(configuration, output: nil, logger: logger) { running in
             let ops = try node.opsEndpoint(own: running.endpoint)

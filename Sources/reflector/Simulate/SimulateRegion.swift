@@ -8,6 +8,9 @@ struct SimulateRegion: ParsableCommand {
     /// What is simulated.
     enum Scenario: String, CaseIterable, ExpressibleByArgument {
         case chaos, failures, multicast
+        case setChaos = "set-chaos"
+        case setFailures = "set-failures"
+        case placement
     }
 
     static let configuration = CommandConfiguration(
@@ -24,7 +27,13 @@ struct SimulateRegion: ParsableCommand {
             failures   The leader of a region of three fails, once in each run: nothing may be lost at a play-out deadline \
             of 500 ms, and one copy comes from outside again.
 
-            multicast  Eight members want 200 streams of 2 Mb/s by multicast, and the LAN loses one packet of a hundred: each \
+            set-chaos     The same with one or two entrypoints, set regions of two to four members, and edge regions of one \
+            to three: faults hit set reflectors, too.
+            set-failures  A host of a set region of three fails: the one that fetches a stream for all, or one that only \
+            serves edges. Nothing may be lost at the edges.
+            placement     200 streams over a set region of eight: how evenly they spread, what moves at a death, a join \
+            and a leave, and what the region costs. Each figure has a bound.
+            multicast     Eight members want 200 streams of 2 Mb/s by multicast, and the LAN loses one packet of a hundred: each \
             packet crosses the LAN once, no request for a packet leaves the region, 99 of 100 repairs are sent within 25 ms \
             after the packet, control messages are less than 1 % of the data, and nothing is lost.
 
@@ -35,6 +44,9 @@ struct SimulateRegion: ParsableCommand {
               reflector simulate region --seeds 1-1000
               reflector simulate region --seeds 7 --trace
               reflector simulate region --scenario failures --seeds 1-50
+              reflector simulate region --scenario set-chaos --seeds 1-200
+              reflector simulate region --scenario set-failures --seeds 1-50
+              reflector simulate region --scenario placement --seeds 1
               reflector simulate region --scenario multicast --seeds 1-5
               reflector simulate region --canary two-leaders --seeds 1-50
             """)
@@ -61,8 +73,8 @@ struct SimulateRegion: ParsableCommand {
     var trace = false
 
     func validate() throws {
-        guard canary == nil || scenario == .chaos else {
-            throw ValidationError("--canary is for the scenario chaos")
+        guard canary == nil || scenario == .chaos || scenario == .setChaos else {
+            throw ValidationError("--canary is for the scenarios chaos and set-chaos")
         }
         guard (2...16).contains(members), (1...500).contains(streams) else {
             throw ValidationError("--members: 2 to 16; --streams: 1 to 500")
@@ -72,8 +84,20 @@ struct SimulateRegion: ParsableCommand {
     func run() throws {
         let isGood =
             switch scenario {
-            case .chaos: runChaos()
-            case .failures: runFailures()
+            case .chaos, .setChaos: runChaos()
+            case .failures:
+                runFailures(RegionFailures.Failure.allCases, at: "a member") { failure, seed in
+                    var failures = RegionFailures()
+                    failures.trace = printTrace
+                    return failures.run(failure, seed: seed)
+                }
+            case .setFailures:
+                runFailures(SetRegionFailures.Failure.allCases, at: "an edge") { failure, seed in
+                    var failures = SetRegionFailures()
+                    failures.trace = printTrace
+                    return failures.run(failure, seed: seed)
+                }
+            case .placement: runPlacement()
             case .multicast: runMulticast()
             }
         if !isGood { throw ExitCode(1) }
@@ -86,14 +110,14 @@ struct SimulateRegion: ParsableCommand {
         var spans: [TimeSpan] = []
         for seed in seeds.range {
             var chaos = RegionChaos(seed: seed)
-            (chaos.canary, chaos.trace) = (canary, printTrace)
+            (chaos.canary, chaos.trace, chaos.hasSetRegions) = (canary, printTrace, scenario == .setChaos)
             let report = chaos.run()
             (delivered, lost) = (delivered + report.delivered, lost + report.lost)
             spans.append(report.twoLeadersMax)
             guard !report.isGood else { continue }
             failed += 1
             let flag = canary.map { " --canary \($0.rawValue)" } ?? ""
-            print("FAILED: reflector simulate region --seeds \(seed)\(flag)")
+            print("FAILED: reflector simulate region --scenario \(scenario.rawValue) --seeds \(seed)\(flag)")
             for violation in report.violations { print("    \(violation)") }
         }
         print(
@@ -102,15 +126,15 @@ struct SimulateRegion: ParsableCommand {
         return failed == 0
     }
 
-    private func runFailures() -> Bool {
+    private func runFailures<Failure: RawRepresentable<String>>(
+        _ all: [Failure], at place: String, _ run: (Failure, UInt64) -> RegionRunReport
+    ) -> Bool {
         var isGood = true
-        print("longest gap at a member, ms: minimum, median, 90 %, worst; packets lost")
-        for failure in RegionFailures.Failure.allCases {
+        print("longest gap at \(place), ms: minimum, median, 90 %, worst; packets lost")
+        for failure in all {
             var (gaps, lost) = ([TimeSpan](), UInt64(0))
             for seed in seeds.range {
-                var failures = RegionFailures()
-                failures.trace = printTrace
-                let report = failures.run(failure, seed: seed)
+                let report = run(failure, seed)
                 gaps.append(report.gapMax)
                 lost += report.lost
                 guard !report.isGood else { continue }
@@ -142,6 +166,22 @@ struct SimulateRegion: ParsableCommand {
             isGood = false
             print("FAILED: reflector simulate region --scenario multicast --seeds \(seed)")
             for violation in report.violations { print("    \(violation)") }
+        }
+        return isGood
+    }
+
+    private func runPlacement() -> Bool {
+        var isGood = true
+        for seed in seeds.range {
+            var placement = RegionPlacementRun(seed: seed)
+            placement.trace = printTrace
+            print("seed \(seed): \(placement.streams) streams over \(placement.members) members")
+            for figure in placement.run() {
+                let name = figure.name.padding(toLength: 44, withPad: " ", startingAt: 0)
+                let numbers = String(format: "%8.3f, at most %7.3f", figure.value, figure.most)
+                print("  \(name)\(numbers)\(figure.isMet ? "" : "  MISSED")")
+                isGood = isGood && figure.isMet
+            }
         }
         return isGood
     }

@@ -2,9 +2,21 @@ import ReflectorModel
 
 /// The regions of several members, as each member sees its own: for `status --region`.
 enum RegionLines {
-    /// - Parameter region: only this region, such as `r1283`.
+    /// Whether a node is of an edge region, such as `r1283`, or of a set region, by its name or id.
+    static func isOf(_ node: NodeStatus, _ region: String) -> Bool {
+        node.setRegion == region || node.region == region
+    }
+
+    /// All regions of these nodes: edge regions by number, then set regions by name.
+    static func regions(_ nodes: [NodeStatus]) -> [String] {
+        let edges = Set(nodes.filter { $0.role == "edge" }.compactMap(\.region))
+        let sets = Set(nodes.filter { $0.role == "set" }.compactMap { $0.setRegion ?? $0.region })
+        return edges.sorted { ($0.count, $0) < ($1.count, $1) } + sets.sorted()
+    }
+
+    /// - Parameter region: only this region, such as `r1283` or `nyc`.
     static func lines(_ nodes: [NodeStatus], of region: String) -> [String] {
-        nodes.filter { $0.region == region }.flatMap { node -> [String] in
+        nodes.filter { isOf($0, region) }.flatMap { node -> [String] in
             guard let view = node.members else { return ["\(node.name): \(region) has no other member here"] }
             return [""] + heading(node, view) + members(view) + slots(view)
         }

@@ -19,8 +19,8 @@ struct StatusCommand: AsyncParsableCommand {
 
             With --stream, a line for each entrypoint and set reflector says who leads the stream, as that node sees it.
 
-            With --region, only the edges of that region, and for each of them: which members it sees, and who leads \
-            which stream, since when and why.
+            With --region, only the edges of that edge region, or the set reflectors of that set region, and for each of \
+            them: which members it sees, and who leads which stream, since when and why.
 
             A line for each stream that an edge hands out over UDP says where it goes and which servers requested it.
 
@@ -30,6 +30,7 @@ struct StatusCommand: AsyncParsableCommand {
               reflector status
               reflector status --role edge --stream live/news
               reflector status --region 1283
+              reflector status --region nyc
               reflector status --node 127.0.3.1:4980 --json
             """)
 
@@ -41,7 +42,7 @@ struct StatusCommand: AsyncParsableCommand {
     @Option(help: "Only this stream, e.g. live/news, and the nodes that carry it.")
     var stream: String?
 
-    @Option(help: "Show the members of this edge region, and who leads which stream in it, e.g. 1283.")
+    @Option(help: "Show the members of this edge region or set region, and who leads which stream in it: 1283, nyc.")
     var region: String?
 
     private static let roles = ["nameserver", "entrypoint", "set", "edge"]
@@ -72,14 +73,26 @@ struct StatusCommand: AsyncParsableCommand {
         if let stream, StreamName(stream) == nil {
             throw ValidationError("--stream: '\(stream)' is not a stream name, e.g. live/news")
         }
-        if let region { _ = try NodeOptions.region(region) }
     }
 
-    /// The region as nodes report it.
-    private var regionName: String? { region.flatMap { try? NodeOptions.region($0).description } }
+    /// The region as nodes report it: `r1283`, or the name of a set region.
+    private var regionName: String? { region.map { (try? NodeOptions.region($0).description) ?? $0.lowercased() } }
+
+    /// Ends the command if no node is of the region that was requested.
+    private func checkRegion(_ answers: [NodeSource.Answer]) throws {
+        guard let region, let regionName else { return }
+        let nodes = answers.compactMap(\.status)
+        guard !nodes.isEmpty, !nodes.contains(where: { RegionLines.isOf($0, regionName) }) else { return }
+        let known = RegionLines.regions(nodes)
+        StandardError.print(
+            "reflector: no node that answers is of region \(region); "
+                + (known.isEmpty ? "none of them is of any region" : "there are \(known.joined(separator: ", "))"))
+        throw ExitCode(1)
+    }
 
     func run() async throws {
         let answers = try await source.ask(nameServers: true).map(narrowed)
+        try checkRegion(answers)
         let unanswered = answers.compactMap { answer -> Unanswered? in
             guard case .failure(let failure) = answer.result, answer.nameServer == nil else { return nil }
             return Unanswered(name: answer.name, endpoint: "\(answer.endpoint)", reason: "\(failure)")
@@ -136,7 +149,7 @@ struct StatusCommand: AsyncParsableCommand {
         if answer.nameServer != nil { return stream == nil && region == nil && (role ?? "nameserver") == "nameserver" }
         // The role of a node that does not answer is unknown.
         guard let status = answer.status else { return true }
-        if let regionName, status.region != regionName { return false }
+        if let regionName, !RegionLines.isOf(status, regionName) { return false }
         return (role ?? status.role) == status.role
             && (stream == nil || !status.streams.isEmpty || status.standbys?.isEmpty == false)
     }
