@@ -12,7 +12,8 @@ extension Fetcher {
 
     /// Follows the zone's policy for a stream whose candidates are these.
     func followPolicy(of stream: StreamState, _ list: CandidateList, at now: MonotonicInstant) {
-        let merges = isSetReflector && list.all.first?.rank == 0 && stream.neighbours.isEmpty
+        let merges =
+            isSetReflector && list.all.first?.rank == 0 && stream.neighbours.isEmpty
             && isHot(stream.name, at: now)
         if merges { stream.beginMerging() }
         stream.hot?.follow(isWanted: merges)

@@ -9,7 +9,7 @@ public struct NodeConfiguration: Sendable {
     public var name: String
     public var role: NodeRole
     public var region: RegionID?
-    /// The other members of an edge's region.
+    /// The other members of an edge's region or of a set region.
     public var neighbours: [RegionNeighbour] = []
     public var zone: String
     /// Authoritative servers to query; two or more are best.
