@@ -178,6 +178,33 @@ struct ParentDirectoryTests {
             fewer.ranked(region: RegionID(1), portset: PortsetID(2), by: AddressOrder()).map(\.host.name)
                 == order.filter { $0 != order[2] })
     }
+
+    @Test("Edge regions spread evenly over the hosts of a set region, and a host that is added takes only its share")
+    func spread() {
+        let hosts = (1...5).map {
+            ResolvedHost(
+                name: "nyc-\($0)", endpoint: Endpoint(address: IPAddress(v4: UInt32($0)), port: 1), priority: 0,
+                weight: 100)
+        }
+        let regions = 1_000..<UInt32(3_000)
+        for count in 2...4 {
+            let (few, more) = (Array(hosts.prefix(count)), Array(hosts.prefix(count + 1)))
+            let before = regions.map { first(of: $0, few) }
+            let after = regions.map { first(of: $0, more) }
+            for host in few {
+                let share = before.count { $0 == host.name }
+                #expect(share * count * 10 < regions.count * 12, "\(host.name) of \(count): \(share)")
+            }
+            let moved = zip(before, after).filter { $0 != $1 }
+            #expect(moved.allSatisfy { $0.1 == hosts[count].name })
+            #expect(moved.count * (count + 1) * 10 < regions.count * 12, "\(moved.count)")
+        }
+    }
+
+    private func first(of region: UInt32, _ hosts: [ResolvedHost]) -> String {
+        LookUpAnswer(hosts: hosts, ttlSeconds: 1)
+            .ranked(region: RegionID(region), portset: PortsetID(4_096), by: AddressOrder())[0].host.name
+    }
 }
 
 @Suite("Small state")

@@ -5,7 +5,7 @@ import RelayCore
 /// leaves.
 ///
 /// ```
-/// |── 40 s ──|── 5 s measured ──|kill|── 5 s ──|start|── 60 s ──|SIGTERM|── 5 s ──|
+/// |── 20 s ──|── 2 s measured ──|kill|── 3 s ──|start|── 45 s ──|SIGTERM|── 3 s ──|
 /// ```
 public struct RegionPlacementRun {
     public struct Figure: Sendable {
@@ -18,7 +18,7 @@ public struct RegionPlacementRun {
     public var seed: UInt64
     public var members = 8
     public var streams = 200
-    public var packetsPerSecond: Int64 = 20
+    public var packetsPerSecond: Int64 = 10
     public var trace: ((String) -> Void)?
 
     /// A datagram with 1,316 bytes of payload, as IP carries it; those of the simulation are shorter.
@@ -47,9 +47,9 @@ public struct RegionPlacementRun {
             Double(zip(a, b).count { $0 != $1 && ($0 != host || host == nil) })
         }
 
-        network.network.run(until: .zero + .seconds(40))
+        network.network.run(until: .zero + .seconds(20))
         let before = network.lanTotals
-        network.network.run(until: .zero + .seconds(45))
+        network.network.run(until: .zero + .seconds(22))
         let steady = leaders()
         let copies = (0..<streams).map { network.fetchers(of: $0, in: region).count }
         let after = network.lanTotals
@@ -60,14 +60,14 @@ public struct RegionPlacementRun {
 
         let victim = network.regions[region][0]
         network.schedule(.kill(victim), at: network.now)
-        network.network.run(until: network.now + .seconds(5))
+        network.network.run(until: network.now + .seconds(3))
         let dead = leaders()
         network.schedule(.start(victim), at: network.now)
-        network.network.run(until: network.now + .seconds(60))
+        network.network.run(until: network.now + .seconds(45))
         let joined = leaders()
         let leaving = network.regions[region][1]
         network.schedule(.terminate(leaving), at: network.now)
-        network.network.run(until: network.now + .seconds(5))
+        network.network.run(until: network.now + .seconds(3))
         let left = leaders()
         let alive = Double(members - 1)
         return [

@@ -19,6 +19,8 @@ extension Fetcher {
     /// Adds, moves and removes paths as needed. Called whenever demand, answers, links or replies change.
     mutating func choosePaths(for stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         guard stream.origin == nil, stream.hasDemand || stream.times.leaveAt != nil else { return }
+        // The stream of another member that leads needs one path only.
+        if !stream.neighbours.isEmpty, stream.paths.settledCount > 1 { dropExtraPaths(of: stream, at: now, &core) }
         let (current, count) = (stream.paths.firstSettled, stream.paths.settledCount)
         switch candidates(for: stream, at: now, &core) {
         case .undecided:

@@ -47,21 +47,11 @@ extension RelayNode {
         if let next = region?.nextTimeout(core, at: now) { core.clock.scheduleRegion(next) }
     }
 
-    /// Whether this member leads the stream in its region and has no parent that may itself depend on another member.
-    func fetchesForRegion(_ name: StreamName) -> Bool {
-        guard region?.leads(name) == true else { return false }
-        let paths = core.streams[name]?.paths.all ?? []
-        return paths.allSatisfy { $0.candidate.isUpstream || $0.state == .leaving }
-    }
-
     /// Decides who leads each stream, and moves the streams that this member fetches.
     private func followRegion(at now: MonotonicInstant) {
         guard region?.evaluate(at: now, &core) == true else { return }
         for stream in core.streams.all {
             guard stream.follow(neighbours: region?.parents(of: stream.name, core) ?? []) else { continue }
-            if !stream.neighbours.isEmpty, stream.paths.settledCount > 1 {
-                fetcher.dropExtraPaths(of: stream, at: now, &core)
-            }
             choosePaths(for: stream, at: now)
         }
     }

@@ -30,7 +30,7 @@ extension RelayNode {
 
     private func onSubscribe(_ request: Subscribe, on link: ChildLink, at now: MonotonicInstant) {
         let grant = server.admit(
-            request, on: link, leads: fetchesForRegion(request.stream),
+            request, on: link, leads: region?.fetchesOutside(request.stream, core) ?? false,
             isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
             at: now,
             &core)

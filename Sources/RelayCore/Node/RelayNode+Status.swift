@@ -41,8 +41,7 @@ extension RelayNode {
                 })
         if page.isFirst {
             report.standbys = standbyStatus(at: now)
-            report.members = region?.status(core, at: now)
-            report.setRegion = core.configuration.setRegion
+            (report.members, report.setRegion) = (region?.status(core, at: now), core.configuration.setRegion)
         }
         return report
     }

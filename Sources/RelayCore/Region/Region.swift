@@ -325,6 +325,12 @@ struct Region {
     /// Whether a node is a member that takes streams from groups of the LAN.
     func isOnLAN(_ node: NodeID) -> Bool { members.contains { $0.node == node && $0.isUp && $0.isOnLAN } }
 
+    /// Whether this member leads the stream and has no parent that may itself depend on another member.
+    func fetchesOutside(_ name: StreamName, _ core: borrowing NodeCore) -> Bool {
+        guard leads(name), let stream = core.streams[name] else { return leads(name) }
+        return stream.paths.all.allSatisfy { $0.candidate.isUpstream || $0.state == .leaving }
+    }
+
     /// The members from which to fetch a stream, the leader first. Empty if this member leads it, or hears nobody.
     func parents(of name: StreamName, _ core: borrowing NodeCore) -> [ParentCandidate] {
         guard let slot = slots[name], slot.leader != own, !claims.leads(name) else { return [] }

@@ -9,7 +9,7 @@ public struct NodeConfiguration: Sendable {
     public var name: String
     public var role: NodeRole
     public var region: RegionID?
-    /// The other members of an edge's region.
+    /// The other members of an edge's region or of a set region.
     public var neighbours: [RegionNeighbour] = []
     /// Nil if the members send each other copies.
     public var lan: LANFeedConfiguration?
