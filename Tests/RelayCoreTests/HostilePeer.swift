@@ -162,8 +162,12 @@ final class HostilePeer {
                 key: isParent ? keys.parentToChild : keys.childToParent, crypto: crypto)
             return length
         }
-        bench.inject(Array(bytes[..<length]), from: endpoint, to: target)
+        lastSent = Array(bytes[..<length])
+        bench.inject(lastSent, from: endpoint, to: target)
     }
+
+    /// The bytes of the last control message.
+    private(set) var lastSent: [UInt8] = []
 
     /// Adds the key of the stream to a reply that has none.
     private func completed(_ message: RelayMessage, _ keys: LinkKeys) -> RelayMessage {

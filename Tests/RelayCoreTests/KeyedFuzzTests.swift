@@ -235,7 +235,7 @@ struct HostileMessages {
     private var word: UInt32 { mutating get { UInt32(truncatingIfNeeded: number) } }
 
     mutating func next(_ nonce: UInt64) -> RelayMessage {
-        switch random.next(below: 27) {
+        switch random.next(below: 31) {
         case 0, 1, 2: return .subscribe(subscribe())
         case 3, 4, 5, 6:
             return .subscribeReply(
@@ -271,9 +271,41 @@ struct HostileMessages {
         case 23: return .sizeProbe(length: UInt16(64 + random.next(below: 1_300)))
         case 24: return .sizeReport(length: short)
         case 25: return .payloadLimit(subscription: id, bytes: UInt16(1 + random.next(below: 1_400)))
+        case 26, 27, 28: return .regionReport(regionReport())
+        case 29: return .lanFeed(lanFeed())
         default:
             return random.chance(0.02) ? .close(random.pick(CloseReason.allCases)) : .announcePull(versionHeld: number)
         }
+    }
+
+    private mutating func regionReport() -> RegionReport {
+        var report = RegionReport(
+            isLeaving: random.chance(0.05), isSettled: random.chance(0.5), isOnLAN: random.chance(0.5),
+            versionHeld: number)
+        guard random.chance(0.8) else { return report }
+        let entries = (0..<random.next(below: 30)).map { _ in
+            let held = random.chance(0.5) ? tag : nil
+            let name = random.chance(0.5) ? nil : StreamName("fuzz/\(random.next(below: 1 << 20))")
+            return RegionReport.Entry(
+                stream: name ?? random.pick(streams), isWanted: random.chance(0.5),
+                slots: UInt8(random.next(below: 8)), isYielding: random.chance(0.3), held: held,
+                highest: held == nil ? .none : sequence)
+        }
+        let pages = random.chance(0.7) ? 1 : max(short, 1)
+        let version = max(number, 1)
+        let header = PageHeader(
+            version: version, base: random.chance(0.5) ? 0 : number % version, page: short % pages, pages: pages)
+        report.page = RegionReport.Page(header, entries: entries)
+        return report
+    }
+
+    private mutating func lanFeed() -> LanFeed {
+        guard random.chance(0.8), let groups = LanGroups.v4 else { return LanFeed(subscription: id, place: nil) }
+        let group =
+            random.chance(0.7)
+            ? groups.group(of: random.pick(streams))
+            : Endpoint(address: IPAddress(v4: 0xe000_0000 | word >> 4), port: max(short, 1))
+        return LanFeed(subscription: id, place: .init(token: number | 1, group: group))
     }
 
     private mutating func subscribe() -> Subscribe {
@@ -283,7 +315,8 @@ struct HostileMessages {
         return Subscribe(
             subscription: id, stream: random.pick(streams), portset: PortsetID(random.chance(0.9) ? 7 : short),
             start: random.pick(starts), rateSixteenths: UInt8(truncatingIfNeeded: number),
-            path: (0..<random.next(below: 9)).map { _ in NodeID(number) }, isExtra: random.chance(0.3))
+            path: (0..<random.next(below: 9)).map { _ in NodeID(number) }, isExtra: random.chance(0.3),
+            isOnRequest: random.chance(0.3))
     }
 
     private mutating func linkHeartbeat() -> LinkHeartbeat {

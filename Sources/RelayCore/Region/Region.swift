@@ -23,6 +23,9 @@ struct Region {
 
     /// Everything must be evaluated.
     private(set) var isChanged = true
+    /// A member was lost, or this one leaves: the evaluation cannot wait.
+    private var isUrgent = false
+    private var evaluatedAt = MonotonicInstant(nanoseconds: .min / 2)
     /// When this member came, or came back to the others.
     private var joinedAt: MonotonicInstant
     /// Since when it hears no other member; nil if it hears one.
@@ -84,7 +87,7 @@ struct Region {
 
     private mutating func lose(_ place: Int, _ cause: RegionLoss, _ core: inout NodeCore) {
         members[place].noteDead()
-        isChanged = true
+        (isChanged, isUrgent) = (true, true)
         core.context.count(.membersLost)
         core.context.post(.alarm(.memberLost(members[place].name, members[place].endpoint, cause)))
     }
@@ -95,7 +98,7 @@ struct Region {
     /// This member is about to stop: the others take its slots.
     mutating func leave(at now: MonotonicInstant) {
         guard !isLeaving else { return }
-        (isLeaving, isChanged, newsAt) = (true, true, now)
+        (isLeaving, isChanged, isUrgent, newsAt) = (true, true, true, now)
     }
 
     /// Whether viewers of this member, or children outside the region, want a stream.
@@ -108,6 +111,16 @@ struct Region {
 
     // MARK: Evaluation
 
+    /// When the next evaluation may take place. Each looks at every stream, and a member may report something new at any
+    /// time, so they are spaced by a multiple of what one takes.
+    private var evaluationDue: MonotonicInstant {
+        evaluatedAt + rules.reportSpacing
+            + .microseconds(Int64(names.count * (live.count + 1)) * Self.spacingPerStatement)
+    }
+
+    /// In µs; about ten times what a member's statement about one stream costs.
+    private static let spacingPerStatement: Int64 = 2
+
     /// Decides again who leads each stream, if anything has changed. True if so.
     mutating func evaluate(at now: MonotonicInstant, _ core: inout NodeCore) -> Bool {
         for place in members.indices {
@@ -116,11 +129,12 @@ struct Region {
         }
         noteSleep(core)
         if isSettled(at: now) != wasSettled { (wasSettled, isChanged, newsAt) = (!wasSettled, true, now) }
-        if !claims.expire(at: now).isEmpty { isChanged = true }
+        if claims.expire(at: now) { isChanged = true }
         if now - numbersAt >= rules.numbersInterval { isChanged = true }
         yieldStarved(at: now, &core)
-        guard isChanged else { return false }
-        isChanged = false
+        guard isChanged, isUrgent || now >= evaluationDue else { return false }
+        (isChanged, isUrgent, evaluatedAt) = (false, false, now)
+        core.context.noteWork(UInt64(names.count * (live.count + 1)))
         let wasAlone = live.isEmpty
         look(at: now, core)
         if wasAlone != live.isEmpty { core.context.post(.alarm(.regionAlone(live.isEmpty))) }
@@ -311,7 +325,7 @@ struct Region {
         for name in claims.led.all where !claims.isYielding(name) {
             if let stream = core.streams[name], let due = starvationDue(of: stream) { next = min(next, due) }
         }
-        if isChanged { next = min(next, now + rules.reportSpacing) }
+        if isChanged { next = min(next, evaluationDue) }
         return max(next, now + .milliseconds(1))
     }
 

@@ -34,11 +34,11 @@ struct RegionClaims {
         yields.append((stream, until))
     }
 
-    /// Forgets what is over. Returns the streams that it no longer asks others to lead.
-    mutating func expire(at now: MonotonicInstant) -> [StreamName] {
-        let over = yields.filter { now >= $0.until }.map(\.stream)
-        if !over.isEmpty { yields.removeAll { now >= $0.until } }
-        return over
+    /// Forgets what is over. True if it asks others to lead fewer streams than before.
+    mutating func expire(at now: MonotonicInstant) -> Bool {
+        guard yields.contains(where: { now >= $0.until }) else { return false }
+        yields.removeAll { now >= $0.until }
+        return true
     }
 
     /// Brings the entry of a stream up to date.

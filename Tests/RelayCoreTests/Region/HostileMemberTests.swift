@@ -1,0 +1,145 @@
+import NodeIdentity
+import ReflectorModel
+import ReflectorSimulation
+import RelayWire
+import Testing
+
+@testable import RelayCore
+
+/// The third member of a region has a valid certificate, and does what it likes.
+@Suite("A hostile member of a region")
+struct HostileMemberTests {
+    private static let endpoint = RegionBench.neighbour(2).endpoint
+
+    private func region(_ change: @escaping (inout RelayConfiguration) -> Void = { _ in }) throws -> RegionBench {
+        var run = try RegionBench(3, change)
+        run.bench.remove(run.edges[2])
+        run.run(for: .seconds(1))
+        run.want(0, 1)
+        run.run(for: .seconds(2))
+        return run
+    }
+
+    private func peer(of edge: Int, _ run: RegionBench) -> HostilePeer {
+        let identity = SimulatedIdentity(
+            name: "edge-2", .edge, .edge(RegionBench.region), operatorKey: Bench.operatorKey)
+        return HostilePeer(identity, at: Self.endpoint, of: run.edges[edge], run.bench)
+    }
+
+    @Test(
+        "It sends anything: each message costs a bounded amount of work, and the others lose nothing of what they have")
+    func anything() throws {
+        var run = try region { $0.lan = .v4 }
+        let peer = peer(of: 0, run)
+        var messages = HostileMessages(seed: 4_711, streams: [StreamName("live/a")!, StreamName("live/b")!])
+        var (most, total, count) = (UInt64(0), UInt64(0), UInt64(0))
+        for _ in 0..<500 {
+            peer.answer()
+            if !peer.isOpen { peer.open() }
+            peer.renew()
+            for _ in 0..<40 {
+                let before = run.edges[0].work
+                peer.send(messages.next(peer.leaseNonce))
+                (most, total, count) = (
+                    max(most, run.edges[0].work - before), total + run.edges[0].work - before, count + 1
+                )
+            }
+            run.bench.forgetSent()
+            run.run(for: .milliseconds(20))
+        }
+        #expect(most < 300_000 && total / count < 3_000, "\(most), \(total / count)")
+        #expect(run.edges[0].counters[.regionReportsReceived] > 500)
+        run.run(for: .seconds(2))
+        let before = run.edges.map { $0.counters[.delivered] }
+        run.run(for: .seconds(2))
+        for edge in [0, 1] {
+            #expect(run.edges[edge].counters[.lost] == 0)
+            #expect(run.edges[edge].counters[.delivered] - before[edge] > 90)
+        }
+    }
+
+    @Test("2,000 reports a second that change 8,192 streams: evaluations are spaced, and the table is bounded")
+    func flood() throws {
+        var run = try region()
+        let peer = peer(of: 0, run)
+        #expect(peer.open())
+        let names = (0..<8_192).compactMap { StreamName("flood/channel-\($0)") }
+        var version: UInt64 = 0
+        func tell(_ slots: UInt8) {
+            version += 1
+            let entries = names.map { RegionReport.Entry(stream: $0, isWanted: true, slots: slots) }
+            for page in RegionReport.pages(version: version, of: entries) {
+                peer.send(.regionReport(RegionReport(isLeaving: false, isSettled: true, versionHeld: 0, page: page)))
+            }
+        }
+        tell(1)
+        run.run(for: .milliseconds(500))
+        let before = run.edges[0].work
+        for round in 0..<100 {
+            peer.renew()
+            // What changes is one stream, twenty times in 10 ms.
+            for step in 0..<20 {
+                let entry = RegionReport.Entry(stream: names[step], isWanted: true, slots: UInt8(round & 1))
+                version += 1
+                let page = RegionReport.Page(PageHeader(version: version, base: version - 1), entries: [entry])
+                peer.send(.regionReport(RegionReport(isLeaving: false, isSettled: true, versionHeld: 0, page: page)))
+            }
+            run.run(for: .milliseconds(20))
+        }
+        // 8,192 streams of two live members cost 16,384 statements; in two seconds there is room for some 50 evaluations.
+        let work = run.edges[0].work - before
+        #expect(work < 70 * 16_384, "\(work)")
+        #expect(run.edges[0].region?.names.count ?? 0 >= 8_192)
+        #expect(run.edges[0].counters[.lost] == 0 && run.edges[1].counters[.lost] == 0)
+    }
+
+    @Test("Versions that go back, pages that never complete and a list that is too long change nothing")
+    func lists() throws {
+        var run = try region { $0.announcementsPerLinkMax = 100 }
+        let peer = peer(of: 0, run)
+        #expect(peer.open())
+        func send(_ header: PageHeader, _ entries: [RegionReport.Entry]) {
+            let page = RegionReport.Page(header, entries: entries)
+            peer.send(.regionReport(RegionReport(isLeaving: false, isSettled: true, versionHeld: .max, page: page)))
+        }
+        let one = RegionReport.Entry(stream: StreamName("live/a")!, isWanted: true)
+        send(PageHeader(version: .max), [one])
+        #expect(run.edges[0].region?.members.last?.list.version == .max)
+        send(PageHeader(version: 1), [])
+        send(PageHeader(version: .max, base: .max - 1), [.withdrawn(one.stream)])
+        send(PageHeader(version: 7, base: 0, page: 3, pages: 65_535), [one])
+        #expect(run.edges[0].region?.members.last?.list.streams.contains(one.stream) == true)
+        let many = (0..<101).compactMap { StreamName("x/\($0)").map { RegionReport.Entry(stream: $0, isWanted: true) } }
+        let refused = run.edges[0].counters[.regionReportsRefused]
+        for page in RegionReport.pages(version: 9, of: many) {
+            peer.send(.regionReport(RegionReport(isLeaving: false, isSettled: true, versionHeld: 0, page: page)))
+        }
+        #expect(run.edges[0].counters[.regionReportsRefused] > refused)
+        #expect(run.edges[0].region?.members.last?.list.streams.count ?? 0 <= 100)
+        run.run(for: .seconds(1))
+        #expect(run.edges[0].counters[.lost] == 0)
+    }
+
+    @Test("A forged, a replayed and a truncated report are counted, and not believed")
+    func forged() throws {
+        var run = try region()
+        let peer = peer(of: 0, run)
+        #expect(peer.open())
+        let report = RegionReport(isLeaving: true, isSettled: true, versionHeld: 0)
+        peer.send(.regionReport(report))
+        #expect(run.edges[0].region?.members.last?.isLeaving == true)
+        let bytes = peer.lastSent
+        let before = run.edges[0].counters
+        run.bench.inject(bytes, from: Self.endpoint, to: run.edges[0])
+        #expect(run.edges[0].counters[.rejectedReplayed] == before[.rejectedReplayed] + 1)
+        var forged = bytes
+        forged[19] ^= 1
+        run.bench.inject(forged, from: Self.endpoint, to: run.edges[0])
+        #expect(run.edges[0].counters[.rejectedBadMAC] == before[.rejectedBadMAC] + 1)
+        run.bench.inject(Array(bytes.dropLast(3)), from: Self.endpoint, to: run.edges[0])
+        #expect(run.edges[0].counters[.rejectedBadMAC] == before[.rejectedBadMAC] + 2)
+        run.bench.inject(bytes, from: Bench.endpoint(99), to: run.edges[0])
+        #expect(run.edges[0].counters[.rejectedWrongAddress] == before[.rejectedWrongAddress] + 1)
+        #expect(run.edges[0].counters[.regionReportsReceived] == before[.regionReportsReceived])
+    }
+}
