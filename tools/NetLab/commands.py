@@ -12,6 +12,7 @@ from identities import Problem
 from laboratory import Laboratory
 from namespaces import open_socket
 from players import HEAD, CurlPlayer, Player, columns
+from rolling import roll
 from stream import NumberedStream
 from worker import Worker
 
@@ -179,6 +180,12 @@ class Commands:
         if problems:
             raise Failed(text)
         return text
+
+    def rolling(self, words) -> str:
+        text, problems = roll(self.lab, self.players, words.nodes, words.pause)
+        if problems:
+            raise Failed("\n".join([text, *problems]))
+        return f"{text}\nnothing lost"
 
     def log(self, words) -> str:
         path: pathlib.Path = self.lab.folder / "log" / words.process

@@ -17,8 +17,8 @@ wide-area links with rate, delay and loss, NAT and firewalls, real processes on 
   tools/netlab chaos --for 60 --seed 7     a network of its own, a random fault every 5 s, everything checked
 """
 EPILOG = f"""\
-NETWORK is a file, or the name of a ready-made one: chaos, example, fig1, region, three-continents (in
-tools/NetLab/networks).
+NETWORK is a file, or the name of a ready-made one: chaos, example, fig1, region, regions, setregion,
+three-continents (in tools/NetLab/networks).
 Its lines:
 
 {GRAMMAR}
@@ -129,6 +129,14 @@ def make_parser() -> argparse.ArgumentParser:
         "Exit 1 if anything came twice or out of order, or more than the limits was lost or late.")
     report.add_argument("--lost-max", type=int, metavar="N", help="most packets or pictures lost, of each player")
     report.add_argument("--gap-max", type=float, metavar="SECONDS", help="longest gap allowed")
+    rolling = verb(
+        "rolling", "restart nodes in turn with SIGTERM, all or these, while the players watch",
+        "Prints what the viewers at the other edges lost, for each restart. Exit 1 if it is anything, or if anything",
+        "came twice or out of order. An entrypoint that is the only one of a stream is left alone, unless it is named.",
+        "", "  tools/netlab run tools/NetLab/networks/regions/rolling --network regions")
+    rolling.add_argument("nodes", nargs="*", metavar="NODE")
+    rolling.add_argument(
+        "--pause", type=float, default=3, metavar="SECONDS", help="from one being ready to the next (3)")
     wait = verb("wait", "wait some seconds, or until every player gets its stream")
     wait.add_argument("what", metavar="SECONDS|flowing")
     wait.add_argument("--within", type=float, default=10, metavar="SECONDS", help="fail after this time (10)")
