@@ -12,10 +12,11 @@ enum RegionPlacement {
         var load: Int
     }
 
-    /// Maximum number of slots of one member: 1.25 times the mean, rounded up.
+    /// Maximum number of slots of one member: 1.25 times the mean or, where that is no whole number more than the mean, the
+    /// mean rounded up.
     static func cap(slots: Int, members: Int) -> Int {
         guard members > 0 else { return slots }
-        return (5 * slots + 4 * members - 1) / (4 * members)
+        return max((slots + members - 1) / members, 5 * slots / (4 * members))
     }
 
     /// The preference of a member for a slot: lower is preferred. `k` is 1 to 3.

@@ -122,7 +122,7 @@ struct HostileMemberTests {
 
     @Test("A forged, a replayed and a truncated report are counted, and not believed")
     func forged() throws {
-        var run = try region()
+        let run = try region()
         let peer = peer(of: 0, run)
         #expect(peer.open())
         let report = RegionReport(isLeaving: true, isSettled: true, versionHeld: 0)
