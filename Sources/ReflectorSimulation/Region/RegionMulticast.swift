@@ -47,18 +47,18 @@ public struct RegionMulticast {
         let network = RegionNetwork(options)
         network.trace = trace
         network.network.run(until: .zero + Self.warmUp)
-        let (before, repairs) = (network.lanTotals, network.repairTimes.count)
+        let (before, repairs) = (network.lan.totals, network.lan.repairTimes.count)
         let missing = Self.missing(network)
         let numbers = streams.range.reduce(0) { $0 + network.newest($1) }
         network.network.run(until: .zero + Self.warmUp + .seconds(seconds))
-        let after = network.lanTotals
+        let after = network.lan.totals
         var report = RegionMulticastReport()
         (report.members, report.streams) = (members, streams)
         report.packets = streams.range.reduce(0) { $0 + network.newest($1) } - numbers
         report.sent = after.first - before.first
         report.sentAgain = after.again - before.again
         report.copies = after.copies - before.copies
-        report.repairTimes = Array(network.repairTimes[repairs...])
+        report.repairTimes = Array(network.lan.repairTimes[repairs...])
         let data = Double(report.sent + report.sentAgain + report.copies) * Self.datagramBytes
         report.controlShare = Double(after.controlBytes - before.controlBytes) / data
         report.requestsOutside = after.requestsOutside - before.requestsOutside

@@ -1,6 +1,5 @@
 import ReflectorModel
 import RelayCore
-import RelayWire
 
 /// Regions of several edges on LANs in virtual time, set regions of one or more hosts as their parents, and entrypoints
 /// that always have their streams. It carries out faults; its owner decides what happens when, and what must hold.
@@ -63,30 +62,8 @@ final class RegionNetwork: NetworkScenario {
     private(set) var disturbedAt: [MonotonicInstant]
     private var links: [LinkImpairment] = []
     private var cuts: [Bool]
-    /// Which hosts receive each group.
-    private var groups: [Endpoint: [Int]] = [:]
-    /// How often each packet was sent to its group again since that instant.
-    private var regrouped: [GroupedPacket: (count: Int, since: MonotonicInstant)] = [:]
-    private struct GroupedPacket: Hashable { var tag, sequence: UInt64 }
-    /// When each packet was first sent to a group.
-    private var firstSent: [GroupedPacket: MonotonicInstant] = [:]
-    /// What was sent on the LAN, and the requests for packets that left the region.
-    private(set) var lanTotals = LANTotals()
-    /// From the first sending of a packet to its group to each further one, to the group or to one member.
-    private(set) var repairTimes: [TimeSpan] = []
-
-    struct LANTotals {
-        /// Packets to groups: the first time, and again.
-        var first: UInt64 = 0
-        var again: UInt64 = 0
-        /// Packets to single members.
-        var copies: UInt64 = 0
-        var controlBytes: UInt64 = 0
-        var controlMessages: UInt64 = 0
-        var requestsOutside: UInt64 = 0
-    }
-    /// Groups are lost on their way to and from these hosts, although the LAN is well.
-    private(set) var deafHosts: [Int] = []
+    /// Multicast in the regions.
+    private(set) var lan: SimulatedLAN
     private var isCalm = false
     private var numbers: [UInt64]
     private(set) var digest: RunDigest
@@ -122,22 +99,23 @@ final class RegionNetwork: NetworkScenario {
         edges = list.indices(.edge)
         sets = list.indices(.set)
         entrypoints = list.indices(.entrypoint)
-        var groups: [(id: RegionID, hosts: [Int])] = []
+        var parts: [(id: RegionID, hosts: [Int])] = []
         for host in edges + sets {
             guard let id = list.all[host].region else { continue }
-            if groups.last?.id == id {
-                groups[groups.count - 1].hosts.append(host)
+            if parts.last?.id == id {
+                parts[parts.count - 1].hosts.append(host)
             } else {
-                groups.append((id, [host]))
+                parts.append((id, [host]))
             }
         }
-        let members = groups.map(\.hosts)
+        let members = parts.map { $0.hosts }
         regions = members
         regionOf = list.all.indices.map { host in members.firstIndex { $0.contains(host) } ?? -1 }
         numbers = Array(repeating: 0, count: options.streams)
         let count = list.all.count
         cuts = Array(repeating: false, count: count * count)
         disturbedAt = Array(repeating: .zero, count: count)
+        lan = SimulatedLAN(hosts: count)
         for place in edgeRegions.indices {
             let region = RegionID(Self.region.rawValue + UInt32(place))
             zone.maps.append(
@@ -259,8 +237,8 @@ final class RegionNetwork: NetworkScenario {
 
     func perform(_ action: RelayAction, of node: VirtualNode) {
         switch action {
-        case .joinGroup(let group): groups[group, default: []].append(node.index)
-        case .leaveGroup(let group): groups[group]?.removeAll { $0 == node.index }
+        case .joinGroup(let group): lan.join(group, node.index)
+        case .leaveGroup(let group): lan.leave(group, node.index)
         case .alarm(let alarm): log("\(node.name): \(alarm)")
         case .unavailable(let stream, let reason): log("\(node.name): \(stream): \(reason)")
         default: break
@@ -314,9 +292,7 @@ final class RegionNetwork: NetworkScenario {
                 }
             }
         case .nameServers(let isDown): zone.isDown = isDown
-        case .deafen(let host, let isDeaf):
-            deafHosts.removeAll { $0 == host }
-            if isDeaf { deafHosts.append(host) }
+        case .deafen(let host, let isDeaf): lan.setDeaf(host, isDeaf)
         case .calm: calm()
         }
     }
@@ -325,7 +301,7 @@ final class RegionNetwork: NetworkScenario {
         isCalm = true
         zone.isDown = false
         cuts = cuts.map { _ in false }
-        deafHosts = []
+        lan.calm()
         impair(ImpairmentOptions(), ImpairmentOptions())
         for host in list.all.indices { start(host) }
     }
@@ -333,7 +309,7 @@ final class RegionNetwork: NetworkScenario {
     private func crash(_ host: Int) {
         guard node(host).isUp else { return }
         network.crash(node(host))
-        for group in groups.keys { groups[group]?.removeAll { $0 == host } }
+        lan.leaveAll(host)
         disturbedAt[host] = now
     }
 
@@ -378,16 +354,9 @@ final class RegionNetwork: NetworkScenario {
         if datagram.destination.address.isMulticast { return multicast(datagram, from: node) }
         guard let target = network.node(at: datagram.destination) else { return }
         if isOnLAN(node.index, target.index) {
-            if (datagram.header.first ?? 0) & 0xfe == 0x30 {
-                lanTotals.copies += 1
-                note(copy: datagram)
-            } else {
-                lanTotals.controlBytes += UInt64(datagram.length)
-                lanTotals.controlMessages += 1
-            }
-        }
-        if edges.contains(node.index), !edges.contains(target.index), Self.isNak(datagram) {
-            lanTotals.requestsOutside += 1
+            lan.note(datagram, at: now)
+        } else if edges.contains(node.index) {
+            lan.noteOutside(datagram)
         }
         let pair = node.index * list.all.count + target.index
         guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
@@ -402,12 +371,14 @@ final class RegionNetwork: NetworkScenario {
         network.send(datagram, from: node.endpoint, at: at, copyAt: copyAt)
     }
 
-    /// One datagram on the LAN, which each member that has joined the group gets or loses for itself.
+    /// One datagram on the LAN, which each member that has joined the group gets or loses for itself. A packet that several
+    /// members lack is sent again once, not for each of them; a second one may have waited in a long queue.
     private func multicast(_ datagram: OutgoingDatagram, from node: VirtualNode) {
-        note(datagram, from: node)
-        guard !deafHosts.contains(node.index), !random.chance(options.lan.loss / 2) || isCalm else { return }
-        for host in groups[datagram.destination] ?? []
-        where host != node.index && !deafHosts.contains(host) && isOnLAN(host, node.index) {
+        if lan.noteGrouped(datagram, at: now) == 3 {
+            violate("\(node.name) sends a packet to its group 3 times in 10 ms")
+        }
+        guard !random.chance(options.lan.loss / 2) || isCalm else { return }
+        for host in others(of: node.index) where lan.reaches(host, from: node.index, datagram.destination) {
             let pair = node.index * list.all.count + host
             guard !cuts[pair], case .departs(let at, let copyAt) = links[pair].admit(bytes: datagram.length, at: now)
             else { continue }
@@ -415,74 +386,11 @@ final class RegionNetwork: NetworkScenario {
         }
     }
 
-    private static func isNak(_ datagram: OutgoingDatagram) -> Bool {
-        let bytes = datagram.bytes
-        guard bytes.first == 0x20, bytes.count >= WireLimits.controlHeaderLength else { return false }
-        return bytes.withUnsafeBytes { ControlCodec.isNak($0) }
-    }
-
-    /// A repair that goes to one member alone, because an earlier one to the group was lost.
-    private func note(copy datagram: OutgoingDatagram) {
-        guard let header = datagram.bytes.withUnsafeBytes({ try? DataHeader(parsing: $0) }), header.retransmitted,
-            let first = firstSent[GroupedPacket(tag: header.tag.rawValue, sequence: header.sequence.rawValue)]
-        else { return }
-        repairTimes.append(now - first)
-    }
-
-    /// A packet that several members lack is sent to the group again once, not for each of them.
-    private func note(_ datagram: OutgoingDatagram, from node: VirtualNode) {
-        guard let header = datagram.bytes.withUnsafeBytes({ try? DataHeader(parsing: $0) }) else { return }
-        let packet = GroupedPacket(tag: header.tag.rawValue, sequence: header.sequence.rawValue)
-        guard header.retransmitted else {
-            firstSent[packet] = now
-            return lanTotals.first += 1
-        }
-        lanTotals.again += 1
-        if let first = firstSent[packet] { repairTimes.append(now - first) }
-        var sent = regrouped[packet] ?? (0, now)
-        if now - sent.since >= .milliseconds(10) { sent = (0, now) }
-        sent.count += 1
-        regrouped[packet] = sent
-        // A second one may have waited in a long queue.
-        if sent.count == 3 { violate("\(node.name) sends packet \(packet.sequence) to its group 3 times in 10 ms") }
-    }
-
     func willReceive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint, at node: VirtualNode) {
         digest.add(bytes, from: source, to: node, at: now)
     }
 
-    // MARK: What the nodes do
-
     func name(of host: Int) -> String { list.all[host].name }
     /// The number of the newest packet of a stream.
     func newest(_ stream: Int) -> UInt64 { numbers[stream] }
-
-    /// The members of a region that say of themselves that they lead the stream.
-    func leaders(of stream: Int, in region: Int = 0) -> [Int] {
-        regions[region].filter { node($0).relay?.leadsInRegion(zone.streams[stream].name) == true }
-    }
-
-    /// The members of a region that fetch the stream from outside.
-    func fetchers(of stream: Int, in region: Int = 0) -> [Int] {
-        regions[region].filter { host in hasPath(of: stream, at: host) { !isOnLAN(host, $0) } }
-    }
-
-    /// The members of a region of which a host outside fetches the stream.
-    func servers(of stream: Int, in region: Int) -> [Int] {
-        regions[region].filter { server in
-            edges.contains { edge in !isOnLAN(edge, server) && hasPath(of: stream, at: edge) { $0 == server } }
-        }
-    }
-
-    /// The members whose viewers, or hosts outside, get the stream from this region.
-    func needs(_ stream: Int, _ region: Int) -> Bool {
-        regions[region].contains { wanted[stream].contains($0) } || !servers(of: stream, in: region).isEmpty
-    }
-
-    private func hasPath(of stream: Int, at host: Int, to isMeant: (Int) -> Bool) -> Bool {
-        let name = zone.streams[stream].name
-        return node(host).relay?.snapshot.paths.contains { path in
-            path.stream == name && path.isLive && network.node(at: path.parent).map { isMeant($0.index) } == true
-        } ?? false
-    }
 }

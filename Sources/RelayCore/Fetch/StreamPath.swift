@@ -214,7 +214,7 @@ extension StreamPath {
     /// A packet arrived out of order; see `ReorderTolerance.note`.
     func noteReordering(behind: UInt32, late: TimeSpan, at now: MonotonicInstant) {
         if isOnLAN {
-            lan?.reordering.note(behind: behind, late: late, at: now)
+            lan?.noteReordering(behind: behind, late: late, at: now)
         } else {
             link.reordering.note(behind: behind, late: late, at: now)
         }

@@ -12,7 +12,7 @@ struct LanIntake {
     let place: LanFeed.Place
     /// Which numbers of the feed have arrived.
     private(set) var window = LinkNumberWindow()
-    var reordering = ReorderTolerance()
+    private(set) var reordering = ReorderTolerance()
     /// The stream comes by the feed: the parent sends on the link what it is asked for, and nothing else.
     private(set) var isUsed = false
     private var hasBegun = false
@@ -64,6 +64,10 @@ struct LanIntake {
         strays = 0
         window = LinkNumberWindow(before: number)
         judged = (0, 0)
+    }
+
+    mutating func noteReordering(behind: UInt32, late: TimeSpan, at now: MonotonicInstant) {
+        reordering.note(behind: behind, late: late, at: now)
     }
 
     /// Whether the feed may be used now.

@@ -43,7 +43,7 @@ extension RelayNode {
         }
         followRegion(at: now)
         region?.report(at: now, &core)
-        tendLAN(at: now)
+        server.tendLAN(region, at: now, &core)
         if let next = region?.nextTimeout(core, at: now) { core.clock.scheduleRegion(next) }
     }
 

@@ -34,12 +34,7 @@ extension RelayNode {
             isAbsent: { fetcher.directory.isKnownAbsent(.candidates(request.stream), at: now) },
             at: now,
             &core)
-        guard let grant else {
-            if let known = link.subscriptions[request.subscription], let stream = core.streams[known.stream] {
-                offerLAN(to: known, of: stream, at: now)
-            }
-            return
-        }
+        guard let grant else { return }
         guard let stream = stream(named: request.stream, at: now) else {
             server.takeBack(grant)
             return server.refuse(request, .tableFull, .droppedStreamTableFull, on: link, at: now, &core)
@@ -75,7 +70,7 @@ extension RelayNode {
         case .below(let wanted, let oldest): from = receiver.backfill(stream, from: wanted, to: oldest, at: now, &core)
         }
         server.start(subscription, of: stream, from: from, at: now, &core)
-        offerLAN(to: subscription, of: stream, at: now)
+        server.offerLAN(to: subscription, of: stream, region, at: now, &core)
     }
 
     /// Another incarnation has begun, or this one restarts at lower numbers: all children start again with a preburst.

@@ -69,7 +69,7 @@ extension Receiver {
         // The members that lack a packet do not all ask at once: the answer to the first one reaches them all.
         let wait =
             path.isOnLAN && isLost
-            ? TimeSpan.microseconds(core.context.withRandom { Int64.random(in: 0..<Self.lanPatience, using: &$0) })
+            ? TimeSpan.microseconds(core.context.withRandom { Int64($0.next() % Self.lanPatience) })
             : .zero
         let (gapsMax, deadline) = (core.configuration.gapsMax, core.configuration.playOutDeadline)
         for missing in numbers where incarnation.lacks(missing, core.log) {
@@ -126,7 +126,7 @@ extension Receiver {
     }
 
     /// Longest random wait in µs before a packet that the LAN lost is asked for.
-    private static var lanPatience: Int64 { 5_000 }
+    private static var lanPatience: UInt64 { 5_000 }
 
     private func isBringing(_ path: StreamPath, _ tag: IncarnationTag) -> Bool {
         path.state == .live && path.link.isAlive && path.carries(tag) && path.lastSequence != 0

@@ -6,11 +6,15 @@ extension Server {
     /// A member that is offered a feed and does not use it is offered it again after this time.
     private static var offerInterval: TimeSpan { .seconds(1) }
 
-    /// Sends the stream to its group from now on, and tells the child where that is.
+    /// If the child is a member on the same LAN: sends the stream to its group from now on, and tells the child where that
+    /// is.
     func offerLAN(
-        _ groups: LanGroups, to subscription: ChildSubscription, of stream: StreamState, at now: MonotonicInstant,
+        to subscription: ChildSubscription, of stream: StreamState, _ region: Region?, at now: MonotonicInstant,
         _ core: inout NodeCore
     ) {
+        guard let groups = core.configuration.lan, region?.isOnLAN(subscription.link.node) == true,
+            subscription.state != .pending
+        else { return }
         let outlet: LanOutlet
         if let known = stream.lanOutlet {
             outlet = known
@@ -28,23 +32,19 @@ extension Server {
     }
 
     /// Repeats offers that did not arrive, and ends feeds that nobody needs any more.
-    ///
-    /// - Parameter isOnLAN: whether a node is a member that takes streams from groups.
-    func tendLAN(isOnLAN: (NodeID) -> Bool, at now: MonotonicInstant, _ core: inout NodeCore) {
-        guard let groups = core.configuration.lan, core.lan.isTendingDue(interval: Self.offerInterval, at: now) else {
-            return
-        }
+    func tendLAN(_ region: Region?, at now: MonotonicInstant, _ core: inout NodeCore) {
+        guard core.lan.isTendingDue(interval: Self.offerInterval, at: now) else { return }
         for slot in core.lan.outlets {
             let stream = core.streams[slot]
-            let takers = stream?.children.filter { $0.isOffered && isOnLAN($0.link.node) } ?? []
+            let takers = stream?.children.filter { $0.isOffered && region?.isOnLAN($0.link.node) == true } ?? []
             core.context.noteWork(UInt64(stream?.children.count ?? 0))
             guard let stream, !takers.isEmpty else {
                 stream?.endLAN()
                 core.lan.forgetOutlet(of: slot)
                 continue
             }
-            for taker in takers where !taker.isOnRequest && taker.state != .pending {
-                offerLAN(groups, to: taker, of: stream, at: now, &core)
+            for taker in takers where !taker.isOnRequest {
+                offerLAN(to: taker, of: stream, region, at: now, &core)
             }
         }
     }
