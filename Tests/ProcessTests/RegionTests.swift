@@ -37,4 +37,24 @@ struct RegionTests {
         let tail = result.output.components(separatedBy: "bos-3: live/news of ep-nyc, from ").last ?? ""
         #expect(!tail.hasPrefix("bos-2"), "\(result.output)")
     }
+
+    @Test("Members of both kinds of region restart in turn, under load: viewers at the other edges lose nothing")
+    func rolling() throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let script = folder.url.appendingPathComponent("script")
+        let edges = ["bos-1", "bos-2", "bos-3"]
+        let streams = ["live/news", "live/talk"]
+        var lines = ["encoder live/news --numbered", "encoder live/talk --numbered --from ns2"]
+        for edge in edges { lines += streams.map { "player \($0) \(edge)" } }
+        lines += ["wait flowing --within 20", "wait 3", "rolling nyc-1 nyc-2 bos-1 bos-2 bos-3 --pause 2"]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
+        let netlab = Program.root.appendingPathComponent("tools/netlab").path
+        let result = try Program.run(
+            netlab, ["run", script.path, "--network", "regions", "--program", Program.reflector], seconds: 120)
+        #expect(result.code == 0, "\(result.output)\n\(result.errors)")
+        #expect(result.output.contains("nothing lost"), "\(result.output)")
+        let rows = result.lines.filter { line in (edges + ["nyc-1", "nyc-2"]).contains { line.hasPrefix("\($0) ") } }
+        #expect(rows.count == 5, "\(result.output)")
+    }
 }
