@@ -15,7 +15,7 @@ extension Fetcher {
         else { return }
         if let place = feed.place {
             guard groups.contains(place.group), core.links.isFree(token: place.token),
-                core.lan.isFree(token: place.token)
+                core.lan.isFree(token: place.token), path.takeLANChange(at: now)
             else { return core.context.count(.lanFeedsRefused) }
         }
         leaveLAN(path, of: stream, hasFailed: false, at: now, &core)
@@ -23,8 +23,24 @@ extension Fetcher {
         if let place = feed.place { core.beginLAN(place, on: path) }
     }
 
+    /// Whether to keep a packet of a feed that is not in use, or is from now on.
+    ///
+    /// - Parameter path: the path to which the feed belongs; nil for any other packet, which is always kept.
+    func takesFed(
+        _ path: StreamPath?, _ sequence: UInt64, of stream: StreamState, at now: MonotonicInstant,
+        _ core: inout NodeCore
+    ) -> Bool {
+        guard let path else { return true }
+        if path.isReadyForLAN(sequence, at: now) {
+            useLAN(path, of: stream, at: now, &core)
+            return true
+        }
+        // The link still brings the past. A packet ahead of it would make everything between seem lost.
+        return sequence <= (stream.incarnation?.index.highest ?? 0) + 1
+    }
+
     /// The feed has brought what follows the packets that came by the link: nothing more is needed there.
-    func useLAN(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
+    private func useLAN(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.useLAN(at: now)
         core.context.count(.lanFeedsUsed)
         subscribe(path, of: stream, at: now, &core)

@@ -46,6 +46,7 @@ final class StreamPath {
 
     /// Present if the parent sends the stream to a group of the LAN, too. Changed by the methods of the extension below.
     private(set) var lan: LanIntake?
+    private var lanChangedAt: MonotonicInstant?
 
     // MARK: What arrived on it, as the receiver records it
 
@@ -220,6 +221,13 @@ extension StreamPath {
         }
     }
 
+    /// Whether another feed may take the place of this one now: once a second, however often the parent names one.
+    func takeLANChange(at now: MonotonicInstant) -> Bool {
+        if let lanChangedAt, now - lanChangedAt < .seconds(1) { return false }
+        lanChangedAt = now
+        return true
+    }
+
     func offerLAN(_ place: LanFeed.Place) { lan = LanIntake(place) }
 
     /// Returns where the feed was.
@@ -231,11 +239,15 @@ extension StreamPath {
     /// Notes the number of a verified packet of the feed. Nil for a duplicate.
     func noteFed(_ number: UInt32, at now: MonotonicInstant) -> UInt32? { lan?.note(number, at: now) }
 
-    /// Whether the feed can take the link's place: it has caught up, and no backlog is on its way.
+    /// Whether the feed can take the link's place: it brings what follows the newest packet of the link or, if the LAN is
+    /// slower, a packet shortly before. While the link still brings the past, the feed is far ahead.
     func isReadyForLAN(_ sequence: UInt64, at now: MonotonicInstant) -> Bool {
-        state == .live && twin == nil && tag != nil && lastSequence >= backlogEnd && sequence >= lastSequence
-            && lan?.isReady(at: now) == true
+        state == .live && twin == nil && tag != nil && lastSequence >= backlogEnd && sequence <= lastSequence + 1
+            && sequence + Self.lanLagMax >= lastSequence && lan?.isReady(at: now) == true
     }
+
+    /// How many packets a feed may be behind the link when it takes its place.
+    private static let lanLagMax: UInt64 = 64
 
     func useLAN(at now: MonotonicInstant) {
         lan?.use(at: now)

@@ -7,9 +7,7 @@ extension RelayNode {
         _ datagram: UnsafeRawBufferPointer, from source: Endpoint, at now: MonotonicInstant
     ) throws(WireError) {
         guard let arrival = try receiver.open(datagram, from: source, at: now, &core) else { return }
-        if let path = arrival.listening, path.isReadyForLAN(arrival.sequence, at: now) {
-            fetcher.useLAN(path, of: arrival.stream, at: now, &core)
-        }
+        guard fetcher.takesFed(arrival.listening, arrival.sequence, of: arrival.stream, at: now, &core) else { return }
         if let hot = arrival.stream.hot {
             mergeIn(arrival, hot, at: now)
         } else {

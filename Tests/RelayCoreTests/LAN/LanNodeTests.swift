@@ -81,6 +81,20 @@ struct LanNodeTests {
         for edge in run.edges { #expect(edge.counters[.lost] == 0) }
     }
 
+    @Test("A member that joins late gets the past by its link first, and gives nothing up for what the group brings")
+    func late() throws {
+        var run = try region(3)
+        run.want(0)
+        run.run(for: .seconds(6))
+        run.want(1)
+        run.run(for: .seconds(1))
+        run.want(2)
+        run.run(for: .seconds(8))
+        #expect(run.onLAN.count == 2)
+        for edge in run.edges { #expect(edge.counters[.lost] == 0 && edge.counters[.repaired] == 0) }
+        #expect(run.edges[1].counters[.delivered] > 600)
+    }
+
     @Test("The leader dies: the next one sends to the group, and nothing is lost")
     func death() throws {
         var run = try region(3)
