@@ -354,7 +354,7 @@ final class RegionNetwork: NetworkScenario {
         if datagram.destination.address.isMulticast { return multicast(datagram, from: node) }
         guard let target = network.node(at: datagram.destination) else { return }
         if isOnLAN(node.index, target.index) {
-            lan.note(datagram, at: now)
+            lan.note(datagram, from: node.index, at: now)
         } else if edges.contains(node.index) {
             lan.noteOutside(datagram)
         }
@@ -374,7 +374,7 @@ final class RegionNetwork: NetworkScenario {
     /// One datagram on the LAN, which each member that has joined the group gets or loses for itself. A packet that several
     /// members lack is sent again once, not for each of them; a second one may have waited in a long queue.
     private func multicast(_ datagram: OutgoingDatagram, from node: VirtualNode) {
-        if lan.noteGrouped(datagram, at: now) == 3 {
+        if lan.noteGrouped(datagram, from: node.index, at: now) == 3 {
             violate("\(node.name) sends a packet to its group 3 times in 10 ms")
         }
         guard !random.chance(options.lan.loss / 2) || isCalm else { return }

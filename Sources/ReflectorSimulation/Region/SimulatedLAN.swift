@@ -16,10 +16,15 @@ struct SimulatedLAN {
         var requestsOutside: UInt64 = 0
     }
 
+    /// A packet as one member sends it: other regions have the same packets.
     private struct Packet: Hashable {
         var tag, sequence: UInt64
+        var sender: Int
 
-        init(_ header: DataHeader) { (tag, sequence) = (header.tag.rawValue, header.sequence.rawValue) }
+        init(_ header: DataHeader, _ sender: Int) {
+            (tag, sequence) = (header.tag.rawValue, header.sequence.rawValue)
+            self.sender = sender
+        }
     }
 
     private(set) var totals = Totals()
@@ -53,16 +58,16 @@ struct SimulatedLAN {
     }
 
     /// A datagram from one member to another one.
-    mutating func note(_ datagram: OutgoingDatagram, at now: MonotonicInstant) {
+    mutating func note(_ datagram: OutgoingDatagram, from sender: Int, at now: MonotonicInstant) {
         guard let header = Self.header(of: datagram) else { return totals.controlBytes += UInt64(datagram.length) }
         totals.copies += 1
-        if header.retransmitted, let first = firstSent[Packet(header)] { repairTimes.append(now - first) }
+        if header.retransmitted, let first = firstSent[Packet(header, sender)] { repairTimes.append(now - first) }
     }
 
     /// A datagram to a group. Returns how often the packet was sent again within 10 ms.
-    mutating func noteGrouped(_ datagram: OutgoingDatagram, at now: MonotonicInstant) -> Int {
+    mutating func noteGrouped(_ datagram: OutgoingDatagram, from sender: Int, at now: MonotonicInstant) -> Int {
         guard let header = Self.header(of: datagram) else { return 0 }
-        let packet = Packet(header)
+        let packet = Packet(header, sender)
         guard header.retransmitted else {
             firstSent[packet] = now
             totals.first += 1
