@@ -6,29 +6,16 @@ public struct GroupRange: Hashable, Sendable {
     /// Groups tried after the stream's own one, if other streams use that.
     static let probesMax: UInt64 = 64
 
-    let block: CIDRBlock
-    let port: UInt16
+    private let range: GroupBlock
+    var block: CIDRBlock { range.block }
+    var port: UInt16 { range.port }
     let sending: GroupSending
 
     /// Reads an option; nil for anything else than a range of multicast groups with its interface.
     public init?(_ text: String) {
         guard let (place, sending) = GroupSending.split(text) else { return nil }
-        guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...]),
-            port >= HandoverConfiguration.portMin
-        else { return nil }
-        var range = place[..<colon]
-        if range.first == "[" {
-            guard range.last == "]" else { return nil }
-            range = range.dropFirst().dropLast()
-        } else if range.contains(":") {
-            return nil
-        }
-        guard let block = CIDRBlock(range), let first = block.address(at: 0), first.isMulticast,
-            // A block that begins with a group may end outside the groups only if its prefix is shorter than theirs.
-            block.address(at: block.count == .max ? 0 : block.count - 1)?.isMulticast ?? false
-        else { return nil }
-        self.block = block
-        self.port = port
+        guard let range = GroupBlock(place), range.port >= HandoverConfiguration.portMin else { return nil }
+        self.range = range
         self.sending = sending
     }
 
@@ -41,7 +28,7 @@ public struct GroupRange: Hashable, Sendable {
         }
     }
 
-    func contains(_ endpoint: Endpoint) -> Bool { endpoint.port == port && block.contains(endpoint.address) }
+    func contains(_ endpoint: Endpoint) -> Bool { range.contains(endpoint) }
 }
 
 /// The group that the operator chose for one stream: `live/news=239.1.2.3:5000,interface=eth1`.

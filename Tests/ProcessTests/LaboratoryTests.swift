@@ -10,7 +10,7 @@ import Testing
     "The laboratory", .serialized,
     .enabled(if: Laboratory.canRun, "tools/netlab needs root, and may make network namespaces"))
 struct LaboratoryTests {
-    private static let netlab = Program.root.appendingPathComponent("tools/netlab").path
+    private static let netlab = Laboratory.netlab
 
     @Test("Networks of bare hosts: descriptions, both families, multicast, NAT, cuts, and nothing remains")
     func networks() throws {
@@ -34,16 +34,11 @@ struct LaboratoryTests {
 
     @Test("A script builds a network, kills a set reflector, and the viewer of a real ffmpeg loses nothing")
     func script() throws {
-        let folder = try TemporaryFolder()
-        defer { folder.remove() }
-        let script = folder.url.appendingPathComponent("script")
         let lines = [
             "encoder live/news", "player live/news edge-bos", "wait flowing --within 20", "wait 2", "report",
             "kill sjc-1", "wait 3", "report --lost-max 0 --gap-max 1.5", "start sjc-1", "status",
         ]
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
-        let result = try Program.run(
-            Self.netlab, ["run", script.path, "--network", "example", "--program", Program.reflector], seconds: 80)
+        let result = try Laboratory.run(lines, network: "example", seconds: 80)
         #expect(result.code == 0, "\(result.output)\n\(result.errors)")
     }
 
@@ -73,7 +68,32 @@ struct LaboratoryTests {
     }
 }
 
-/// Whether the laboratory works on this machine.
+/// `tools/netlab` for tests.
 enum Laboratory {
+    static let netlab = Program.root.appendingPathComponent("tools/netlab").path
+    /// Whether it works on this machine.
     static let canRun = geteuid() == 0 && (try? Program.run("unshare", ["--net", "--pid", "--fork", "true"]).code) == 0
+
+    /// Runs these verbs in a ready-made network.
+    static func run(_ lines: [String], network: String, seconds: Int) throws -> Program.Result {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let script = folder.url.appendingPathComponent("script")
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
+        return try Program.run(
+            netlab, ["run", script.path, "--network", network, "--program", Program.reflector], seconds: seconds)
+    }
+
+    /// The viewer of live/news at an edge is in so many reports, each time with more than 50 pictures, and none lost, twice
+    /// or out of order.
+    static func expectWhole(_ result: Program.Result, at edge: String, reports: Int) {
+        let rows = result.lines.filter { $0.hasPrefix("player-live-news-\(edge) ") && $0.contains(" pictures ") }
+        #expect(rows.count == reports, "\(result.output)")
+        for row in rows {
+            // Columns: player, stream, edge, unit, got, lost, twice, unordered.
+            let columns = row.split(separator: " ")
+            #expect(columns.count > 7 && Int(columns[4]) ?? 0 > 50, "\(result.output)")
+            #expect(columns.count > 7 && columns[5...7].allSatisfy { $0 == "0" }, "\(result.output)")
+        }
+    }
 }

@@ -10,29 +10,16 @@ struct RegionTests {
     /// The viewer that comes first makes its edge the leader.
     @Test("kill -9 of the leader: the viewers of the other members lose nothing, and one of those leads")
     func killLeader() throws {
-        let folder = try TemporaryFolder()
-        defer { folder.remove() }
-        let script = folder.url.appendingPathComponent("script")
         let lines = [
             "encoder live/news", "player live/news bos-2", "wait flowing --within 20", "player live/news bos-1",
             "player live/news bos-3", "wait flowing --within 20", "wait 2", "status", "report", "kill bos-2", "wait 4",
             "report", "status",
         ]
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
-        let netlab = Program.root.appendingPathComponent("tools/netlab").path
-        let result = try Program.run(
-            netlab, ["run", script.path, "--network", "region", "--program", Program.reflector], seconds: 100)
+        let result = try Laboratory.run(lines, network: "region", seconds: 100)
         #expect(result.code == 0, "\(result.output)\n\(result.errors)")
         for edge in ["bos-1", "bos-3"] {
             #expect(result.output.contains("\(edge): live/news of ep-nyc, from bos-2;"), "\(result.output)")
-            let rows = result.lines.filter { $0.hasPrefix("player-live-news-\(edge) ") && $0.contains(" pictures ") }
-            #expect(rows.count == 2, "\(result.output)")
-            for row in rows {
-                // Columns: player, stream, edge, unit, got, lost, twice, unordered.
-                let columns = row.split(separator: " ")
-                #expect(columns.count > 7 && Int(columns[4]) ?? 0 > 50, "\(result.output)")
-                #expect(columns.count > 7 && columns[5...7].allSatisfy { $0 == "0" }, "\(result.output)")
-            }
+            Laboratory.expectWhole(result, at: edge, reports: 2)
         }
         let tail = result.output.components(separatedBy: "bos-3: live/news of ep-nyc, from ").last ?? ""
         #expect(!tail.hasPrefix("bos-2"), "\(result.output)")
@@ -54,17 +41,11 @@ struct RegionTests {
     }
 
     private func restart(_ nodes: [String]) throws -> Program.Result {
-        let folder = try TemporaryFolder()
-        defer { folder.remove() }
-        let script = folder.url.appendingPathComponent("script")
         let edges = ["bos-1", "bos-2", "bos-3"]
         let streams = ["live/news", "live/talk"]
         var lines = ["encoder live/news --numbered", "encoder live/talk --numbered --from ns2"]
         for edge in edges { lines += streams.map { "player \($0) \(edge)" } }
         lines += ["wait flowing --within 20", "wait 3", "rolling \(nodes.joined(separator: " ")) --pause 2"]
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: script)
-        let netlab = Program.root.appendingPathComponent("tools/netlab").path
-        return try Program.run(
-            netlab, ["run", script.path, "--network", "regions", "--program", Program.reflector], seconds: 120)
+        return try Laboratory.run(lines, network: "regions", seconds: 120)
     }
 }

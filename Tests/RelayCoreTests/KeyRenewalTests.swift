@@ -65,7 +65,7 @@ struct KeyRenewalTests {
         #expect(set.counters[.linksRenewed] == 1)
         #expect(link.certificate.serial == 77)
         #expect(link.parentToken != old && parent.parentToken == link.parentToken)
-        #expect(parent.childToken != oldChild && link.childToken == parent.childToken)
+        #expect(parent.childToken != oldChild && link.token == parent.childToken)
         // Both sets of keys are accepted for 5 s, and the old one is gone afterwards.
         tree.stream(for: .seconds(4))
         #expect(link.session.keys(of: old) != nil && parent.session.keys(of: oldChild) != nil)
@@ -156,7 +156,7 @@ struct KeyRenewalTests {
         tree.stream(for: .milliseconds(100))
         peer.renew(subscriptions: [1])
         let link = try #require(set.childLink(at: peer.endpoint))
-        let (child, parent) = (link.childToken, link.parentToken)
+        let (child, parent) = (link.token, link.parentToken)
         func tokens() -> Set<[UInt8]> { Set(tree.bench.data(to: peer.endpoint).map { Array($0.bytes[2..<10]) }) }
         let before = tokens()
         #expect(before.count == 1)
@@ -165,7 +165,7 @@ struct KeyRenewalTests {
         #expect(peer.token != parent)
         tree.stream(for: .seconds(2))
         #expect(tokens() == before, "the parent must not use keys that the child may not have")
-        #expect(link.childToken == child && link.parentToken == parent)
+        #expect(link.token == child && link.parentToken == parent)
         #expect(set.counters[.linksRenewed] == 0)
         // The same Open once more gets the same answer, and changes nothing.
         let opened = tree.bench.sent.filter { $0.to == peer.endpoint && $0.type == 0x13 }.map(\.bytes)
@@ -177,7 +177,7 @@ struct KeyRenewalTests {
         // The first message under the new keys.
         peer.renew(subscriptions: [1])
         #expect(set.counters[.linksRenewed] == 1)
-        #expect(link.parentToken == peer.token && link.childToken != child)
+        #expect(link.parentToken == peer.token && link.token != child)
         tree.bench.forgetSent()
         tree.stream(for: .milliseconds(200))
         #expect(tokens().count == 1 && tokens().isDisjoint(with: before))

@@ -60,17 +60,7 @@ public struct RegionFailures {
     private func finish(
         _ network: RegionNetwork, except stopped: Int?, leader: Int, _ failure: Failure, at end: MonotonicInstant
     ) -> RegionRunReport {
-        var (lost, gap) = (UInt64(0), TimeSpan.zero)
-        for edge in network.edges where edge != stopped {
-            for (stream, receipt) in (network.receivers[edge]?.receipts ?? []).enumerated() {
-                lost += receipt.missing
-                gap = max(gap, receipt.gapMax)
-                if receipt.lastNumber + 20 < network.newest(stream) {
-                    network.violate("\(network.name(of: edge)) has lost stream \(stream)")
-                }
-            }
-        }
-        if lost > 0 { network.violate("\(lost) packets lost") }
+        let harm = network.checkEdges(except: stopped)
         // A member that is cut off from the others fetches for itself.
         let copies = failure == .lanCut ? 2 : 1
         for stream in network.zone.streams.indices {
@@ -81,7 +71,7 @@ public struct RegionFailures {
             }
         }
         var report = RegionRunReport(network)
-        (report.lost, report.gapMax) = (lost, gap)
+        (report.lost, report.gapMax) = harm
         return report
     }
 }

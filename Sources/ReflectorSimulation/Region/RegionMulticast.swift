@@ -49,12 +49,12 @@ public struct RegionMulticast {
         network.network.run(until: .zero + Self.warmUp)
         let (before, repairs) = (network.lan.totals, network.lan.repairTimes.count)
         let missing = Self.missing(network)
-        let numbers = streams.range.reduce(0) { $0 + network.newest($1) }
+        let numbers = (0..<streams).reduce(0) { $0 + network.newest($1) }
         network.network.run(until: .zero + Self.warmUp + .seconds(seconds))
         let after = network.lan.totals
         var report = RegionMulticastReport()
         (report.members, report.streams) = (members, streams)
-        report.packets = streams.range.reduce(0) { $0 + network.newest($1) } - numbers
+        report.packets = (0..<streams).reduce(0) { $0 + network.newest($1) } - numbers
         report.sent = after.first - before.first
         report.sentAgain = after.again - before.again
         report.copies = after.copies - before.copies
@@ -87,8 +87,4 @@ public struct RegionMulticast {
         }
         return problems
     }
-}
-
-extension Int {
-    fileprivate var range: Range<Int> { 0..<self }
 }

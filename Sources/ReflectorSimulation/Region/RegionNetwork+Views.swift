@@ -31,4 +31,21 @@ extension RegionNetwork {
             path.stream == name && path.isLive && network.node(at: path.parent).map { isMeant($0.index) } == true
         } ?? false
     }
+
+    /// What the edges have lost in all, and the longest gap at any of them. It is a violation to lose anything, or to lack
+    /// the newest packets of a stream that all edges want.
+    func checkEdges(except stopped: Int? = nil) -> (lost: UInt64, gapMax: TimeSpan) {
+        var (lost, gap) = (UInt64(0), TimeSpan.zero)
+        for edge in edges where edge != stopped {
+            for (stream, receipt) in (receivers[edge]?.receipts ?? []).enumerated() {
+                lost += receipt.missing
+                gap = max(gap, receipt.gapMax)
+                if receipt.lastNumber + 20 < newest(stream) {
+                    violate("\(name(of: edge)) has lost stream \(stream)")
+                }
+            }
+        }
+        if lost > 0 { violate("\(lost) packets lost") }
+        return (lost, gap)
+    }
 }

@@ -71,19 +71,9 @@ public struct SetRegionFailures {
     }
 
     private func report(_ network: RegionNetwork) -> RegionRunReport {
-        var (lost, gap) = (UInt64(0), TimeSpan.zero)
-        for edge in network.edges {
-            for (stream, receipt) in (network.receivers[edge]?.receipts ?? []).enumerated() {
-                lost += receipt.missing
-                gap = max(gap, receipt.gapMax)
-                if receipt.lastNumber + 20 < network.newest(stream) {
-                    network.violate("\(network.name(of: edge)) has lost stream \(stream)")
-                }
-            }
-        }
-        if lost > 0 { network.violate("\(lost) packets lost") }
+        let harm = network.checkEdges()
         var report = RegionRunReport(network)
-        (report.lost, report.gapMax) = (lost, gap)
+        (report.lost, report.gapMax) = harm
         return report
     }
 }

@@ -50,6 +50,7 @@ extension Fetcher {
         guard let stream = core.streams[slot], let path = stream.paths.path(on: link), path.state != .leaving
         else { return nil }
         core.context.noteWork()
+        tendLAN(path, of: stream, entry, at: now, &core)
         let silent = TimeSpan.milliseconds(Int64(entry.upstreamSilentMilliseconds))
         let starved = now - max(path.lastArrival, path.lastAsked)
         if path.tag == nil || silent + Self.starvedMax < starved, starved >= .milliseconds(50),
@@ -57,14 +58,9 @@ extension Fetcher {
         {
             // The parent sends, but its packets do not arrive here, or its reply was lost and this node does not know
             // what it sends.
-            if path.isOnLAN {
-                leaveLAN(path, of: stream, hasFailed: true, at: now, &core)
-            } else {
-                subscribe(path, of: stream, at: now, &core)
-            }
+            subscribe(path, of: stream, at: now, &core)
             return nil
         }
-        tendLAN(path, of: stream, entry, at: now, &core)
         guard let incarnation = stream.incarnation, path.carries(incarnation.tag) else { return nil }
         return (path, stream)
     }

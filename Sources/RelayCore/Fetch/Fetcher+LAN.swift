@@ -56,7 +56,7 @@ extension Fetcher {
         subscribeAgain(path, of: stream, at: now, &core)
     }
 
-    /// The parent's heartbeat has come: judges the feed by what it says.
+    /// Leaves the feed if, by the parent's heartbeat, it brings nothing or loses too much.
     func tendLAN(
         _ path: StreamPath, of stream: StreamState, _ entry: LinkHeartbeat.Entry, at now: MonotonicInstant,
         _ core: inout NodeCore

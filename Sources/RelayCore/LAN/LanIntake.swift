@@ -42,7 +42,7 @@ struct LanIntake {
     /// How long a feed that failed is not used; the time doubles with each further failure.
     private static let bar = TimeSpan.seconds(2)
     private static let barsMax = 4
-    /// After this many strays, the numbers have begun anew.
+    /// After this many strays in a row, the sender has restarted its numbers.
     private static let straysMax = 32
 
     /// Notes the number of a verified packet. Returns how far below the newest it was; nil for a duplicate.

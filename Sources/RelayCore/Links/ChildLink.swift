@@ -101,7 +101,6 @@ final class ChildLink: EgressLine {
         responder = NakResponder(now: now)
     }
 
-    var childToken: UInt64 { session.peerToken }
     var token: UInt64 { session.peerToken }
     var parentToken: UInt64 { session.ownToken }
     /// Its subscriptions, in the order in which they began.

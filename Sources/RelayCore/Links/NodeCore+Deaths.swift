@@ -9,7 +9,7 @@ extension NodeCore {
     mutating func refusedLinks(_ destination: Endpoint, quoted: UnsafeRawBufferPointer) -> (ParentLink?, ChildLink?) {
         let parent = links.parent(at: destination).flatMap { $0.isAlive && $0.remote == destination ? $0 : nil }
         let child = links.child(at: destination)
-        guard let token = QuotedDatagram.token(quoted), token == parent?.parentToken || token == child?.childToken
+        guard let token = QuotedDatagram.token(quoted), token == parent?.parentToken || token == child?.token
         else {
             context.count(.portsUnreachableUnknown)
             return (nil, nil)

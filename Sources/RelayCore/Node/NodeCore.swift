@@ -63,7 +63,7 @@ struct NodeCore: ~Copyable {
         guard let keys = link.session.keys else { return }
         link.noteSent(at: now)
         let address = EgressScheduler.Address(
-            remote: link.endpoint, local: link.local, token: link.childToken,
+            remote: link.endpoint, local: link.local, token: link.token,
             counter: link.session.takeCounter(), key: keys.parentToChild)
         egress.send(message, to: address, at: now, &context)
     }

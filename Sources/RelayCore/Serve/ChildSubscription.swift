@@ -30,6 +30,7 @@ final class ChildSubscription {
     let path: [NodeID]
     /// The child has the stream by another path too.
     private(set) var isExtra: Bool
+    /// The child gets nothing on its link but what it asks for.
     private(set) var isOnRequest: Bool
     /// When the child was last asked to end the subscription, because it is extra.
     private var askedToEndAt: MonotonicInstant?
@@ -91,6 +92,7 @@ final class ChildSubscription {
         self.expires = expires
     }
 
+    /// From now on the child gets nothing on its link but what it asks for.
     func beginOnRequest(of stream: StreamState) {
         isOnRequest = true
         if state != .pending { serve(.live, of: stream) }

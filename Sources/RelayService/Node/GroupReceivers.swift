@@ -9,7 +9,7 @@ struct GroupReceivers {
     private let interface: String
     private let logger: Logger
     private var sockets: [Endpoint: DatagramSocket] = [:]
-    /// An operator is told of the first failure; the streams of all groups come as copies meanwhile.
+    /// Only the first failure is logged. A stream whose group cannot be received comes as a copy from another member.
     private var hasFailed = false
 
     init(_ lan: LANFeedConfiguration, logger: Logger) {

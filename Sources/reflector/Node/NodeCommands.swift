@@ -183,26 +183,17 @@ struct SetCommand: AsyncParsableCommand {
     @Option(help: "Id of its set region, if that has parents of its own.")
     var region: String?
 
-    @Option(
-        name: .customLong("member"),
-        help: ArgumentHelp(
-            "Another host of the set region, by its name in the zone and its address on the LAN, port 4900 by default. "
-                + "Repeatable: once for each other host. One of them fetches each stream, the others get it from there.",
-            valueName: "name=address[:port]"))
-    var members: [String] = []
-
-    @OptionGroup var lan: LANOptions
+    @OptionGroup var others: MemberOptions
 
     func validate() throws {
         _ = try region.map(NodeOptions.region)
-        _ = try lan.feed(for: MemberArgument.parse(members, own: node.name))
+        _ = try others.parse(own: node.name)
     }
 
     func run() async throws {
         var (configuration, identity) = try node.configuration(role: .set, region: try region.map(NodeOptions.region))
-        configuration.neighbours = try MemberArgument.parse(members, own: node.name)
-        configuration.lan = try lan.feed(for: configuration.neighbours)
-        if !members.isEmpty, case .none = configuration.identity.content.region {
+        (configuration.neighbours, configuration.lan) = try others.parse(own: node.name)
+        if !configuration.neighbours.isEmpty, case .none = configuration.identity.content.region {
             StandardError.print(
                 "reflector: --member: the certificate of \(node.name) names no set region; sign one with it "
                     + "(keys sign --region NAME)")
@@ -239,15 +230,7 @@ struct EdgeCommand: AsyncParsableCommand {
     @Option(help: "The edge region it serves, e.g. 1283.")
     var region: String
 
-    @Option(
-        name: .customLong("member"),
-        help: ArgumentHelp(
-            "Another member of the region, by its name in the zone and its address on the LAN, port 4900 by default. "
-                + "Repeatable: once for each other member. One of them fetches each stream, the others get it from there.",
-            valueName: "name=address[:port]"))
-    var members: [String] = []
-
-    @OptionGroup var lan: LANOptions
+    @OptionGroup var others: MemberOptions
 
     @Option(help: "Streaming server on ADDRESS:PORT; by default all of the node's own addresses, port 8080.")
     var http: String?
@@ -256,14 +239,13 @@ struct EdgeCommand: AsyncParsableCommand {
 
     func validate() throws {
         _ = try NodeOptions.region(region)
-        _ = try lan.feed(for: MemberArgument.parse(members, own: node.name))
+        _ = try others.parse(own: node.name)
         if let http { _ = try node.endpoint(http, option: "--http") }
     }
 
     func run() async throws {
         var (configuration, identity) = try node.configuration(role: .edge, region: try NodeOptions.region(region))
-        configuration.neighbours = try MemberArgument.parse(members, own: node.name)
-        configuration.lan = try lan.feed(for: configuration.neighbours)
+        (configuration.neighbours, configuration.lan) = try others.parse(own: node.name)
         let logger = Logger(label: "edge")
         var viewing = LiveStreamConfiguration()
         viewing.numbersPath = node.state.map { "\($0)/playlists.json" }

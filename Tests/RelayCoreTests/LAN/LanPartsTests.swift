@@ -77,7 +77,9 @@ struct LanPartsTests {
         #expect(!isStillLossy)
     }
 
-    @Test("Numbers that begin anew are followed after 32 packets, and single false ones are not")
+    @Test(
+        "When a sender restarts its numbers, the window follows after 32 packets; a single false number changes nothing"
+    )
     func strays() {
         var intake = LanIntake(place)
         for number in 1...50 as ClosedRange<UInt32> { _ = intake.note(number, at: at(0)) }

@@ -7,12 +7,11 @@ import Testing
 
 /// Set reflectors of one set region, edges that they serve, and an entrypoint with one stream.
 private struct SetRegionBench {
-    let bench = Bench()
-    let stream: StreamName
+    private var feed: RegionFeed
     private(set) var sets: [RelayNode] = []
     private(set) var edges: [RelayNode] = []
-    private let entrypoint: RelayNode
-    private var number: UInt64 = 0
+    var bench: Bench { feed.bench }
+    var stream: StreamName { feed.stream }
 
     static func neighbour(_ index: Int) -> RegionNeighbour {
         RegionNeighbour(name: "set-\(index)", endpoint: Bench.endpoint(10 + UInt32(index)))
@@ -20,26 +19,19 @@ private struct SetRegionBench {
 
     /// Edge number n, in region n, has set reflector number n as its only parent.
     init(_ count: Int) throws {
-        stream = try #require(StreamName("live/news"))
         let all = (0..<count).map {
             ResolvedHost(name: "set-\($0)", endpoint: Self.neighbour($0).endpoint, priority: 0, weight: 1)
         }
-        let own = ResolvedHost(name: "ep-1", endpoint: Bench.endpoint(1), priority: 0, weight: 1)
-        let sets = LookUpResult.records(LookUpAnswer(hosts: all, ttlSeconds: 20, serial: 1))
-        bench.answers[.announceTargets(host: "ep-1")] = sets
-        bench.answers[.rootSets(PortsetID(7))] = sets
-        bench.answers[.candidates(stream)] = .records(
-            LookUpAnswer(hosts: [own], ttlSeconds: 20, serial: 1, portset: PortsetID(7)))
+        feed = try RegionFeed(sets: .records(LookUpAnswer(hosts: all, ttlSeconds: 20, serial: 1)))
         for index in 0..<count {
-            bench.answers[.parents(.first, Self.region(index), PortsetID(7))] = .records(
+            bench.answers[.parents(.first, Self.region(index), RegionFeed.portset)] = .records(
                 LookUpAnswer(hosts: [all[index]], ttlSeconds: 20, serial: 1))
         }
-        entrypoint = bench.add("ep-1", .entrypoint, 1)
         for index in 0..<count { self.sets.append(add(index, of: count)) }
         for index in 0..<count {
             edges.append(bench.add("edge-\(index)", .edge, 40 + UInt32(index), region: Self.region(index)))
         }
-        _ = entrypoint.provide(stream, at: bench.now)
+        feed.begin()
     }
 
     private static func region(_ index: Int) -> RegionID { RegionID(1_000 + UInt32(index)) }
@@ -52,21 +44,12 @@ private struct SetRegionBench {
         }
     }
 
-    mutating func run(for span: TimeSpan) {
-        for _ in 0..<span.milliseconds / 20 {
-            number += 1
-            withUnsafeBytes(of: number) { entrypoint.ingest($0, stream: stream, at: bench.now) }
-            bench.run(for: .milliseconds(20))
-        }
-    }
-
-    func want(_ indices: Int...) {
-        for index in indices { edges[index].want(stream, at: bench.now) }
-    }
+    mutating func run(for span: TimeSpan) { feed.run(for: span) }
+    func want(_ indices: Int...) { feed.want(at: indices.map { edges[$0] }) }
 
     /// The set reflectors that fetch the stream from the entrypoint, and those that fetch it from another one.
-    var outside: [Int] { fetching { $0 == Bench.endpoint(1) } }
-    var inside: [Int] { fetching { $0 != Bench.endpoint(1) } }
+    var outside: [Int] { fetching { $0 == RegionFeed.endpoint } }
+    var inside: [Int] { fetching { $0 != RegionFeed.endpoint } }
     var leaders: [Int] { sets.indices.filter { sets[$0].leadsInRegion(stream) } }
 
     private func fetching(_ isMeant: (Endpoint) -> Bool) -> [Int] {

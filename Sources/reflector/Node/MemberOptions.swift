@@ -3,8 +3,18 @@ import ReflectorModel
 import RelayCore
 import RelayService
 
-/// The options by which the members of a region give each other streams by multicast.
-struct LANOptions: ParsableArguments {
+/// The options of a member of an edge region or of a set region: who the other members are, and whether they give each
+/// other streams by multicast.
+struct MemberOptions: ParsableArguments {
+    @Option(
+        name: .customLong("member"),
+        help: ArgumentHelp(
+            "Another member of the edge region or set region, by its name in the zone and its address on the LAN, port "
+                + "4900 by default. Repeatable: once for each other member. One of them fetches each stream, the others "
+                + "get it from there.",
+            valueName: "name=address[:port]"))
+    var members: [String] = []
+
     @Option(
         name: .customLong("lan"),
         help: ArgumentHelp(
@@ -21,8 +31,14 @@ struct LANOptions: ParsableArguments {
             valueName: "block:port"))
     var groups: String?
 
-    /// What the options say; nil without `--lan`.
-    func feed(for members: [RegionNeighbour]) throws -> LANFeedConfiguration? {
+    /// What the options say for this node: the other members, and how they share streams.
+    func parse(own: String) throws -> (members: [RegionNeighbour], lan: LANFeedConfiguration?) {
+        let others = try MemberArgument.parse(members, own: own)
+        return (others, try feed(for: others))
+    }
+
+    /// Nil without `--lan`.
+    private func feed(for members: [RegionNeighbour]) throws -> LANFeedConfiguration? {
         guard let interface else {
             guard groups == nil else { throw ValidationError("--lan-groups: needs --lan INTERFACE") }
             return nil
@@ -34,7 +50,7 @@ struct LANOptions: ParsableArguments {
         guard members.allSatisfy({ $0.endpoint.address.isV4 == isV4 }) else {
             throw ValidationError("--lan: the addresses of all members must be of one family, IPv4 or IPv6")
         }
-        guard let range = groups.map(Self.parse) ?? (isV4 ? LanGroups.v4 : LanGroups.v6) else {
+        guard let range = groups.map({ LanGroups(GroupBlock($0)) }) ?? (isV4 ? LanGroups.v4 : LanGroups.v6) else {
             throw ValidationError(
                 "--lan-groups: '\(groups ?? "")' is not a block of 1 to 256 multicast addresses with a port, e.g. "
                     + "239.255.82.0/24:4910 or [ff15::5246:0/120]:4910")
@@ -43,19 +59,5 @@ struct LANOptions: ParsableArguments {
             throw ValidationError("--lan-groups: \(range.block) is not of the family of the members' addresses")
         }
         return LANFeedConfiguration(interface: interface, groups: range)
-    }
-
-    private static func parse(_ text: String) -> LanGroups? {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            return nil
-        }
-        var block = text[..<colon]
-        if block.first == "[" {
-            guard block.last == "]" else { return nil }
-            block = block.dropFirst().dropLast()
-        } else if block.contains(":") {
-            return nil
-        }
-        return LanGroups(CIDRBlock(block), port: port)
     }
 }
