@@ -34,10 +34,7 @@ struct RegionTests {
     @Test("Members of an edge region restart in turn, under load: viewers at the other edges lose nothing")
     func rollingEdges() throws {
         let result = try restart(["bos-1", "bos-2", "bos-3"])
-        // At the restart of a leader, another member has repeated seven seconds of a stream in one run of three.
-        withKnownIssue("A member may repeat packets when the leader restarts", isIntermittent: true) {
-            #expect(result.code == 0 && result.output.contains("nothing lost"), "\(result.output)\n\(result.errors)")
-        }
+        #expect(result.code == 0 && result.output.contains("nothing lost"), "\(result.output)\n\(result.errors)")
     }
 
     private func restart(_ nodes: [String]) throws -> Program.Result {

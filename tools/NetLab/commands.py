@@ -11,7 +11,7 @@ from ffmpeg_encoder import ffmpeg_command
 from identities import Problem
 from laboratory import Laboratory
 from namespaces import open_socket
-from players import HEAD, CurlPlayer, Player, columns
+from players import HEAD, Player, columns
 from rolling import roll
 from stream import NumberedStream
 from worker import Worker
@@ -19,8 +19,6 @@ from worker import Worker
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "cont": signal.SIGCONT, "end": signal.SIGTERM}
 PICTURES = 10
 """From one random access point to the next."""
-FLOWING = 0.5
-"""A stream flows if its newest packet is at most this old, in seconds."""
 
 
 class Failed(Exception):
@@ -84,19 +82,12 @@ class Commands:
                 raise Problem(f"'{words.what}' is neither a number of seconds nor 'flowing'") from None
         end = time.monotonic() + words.within
         while True:
-            waiting = [name for name, player in self.players.items() if not self.flows(player)]
+            waiting = [name for name, player in self.players.items() if not player.flows()]
             if not waiting:
                 return
             if time.monotonic() > end:
                 raise Failed(f"after {words.within:g} s, nothing flows to {', '.join(waiting)}")
             time.sleep(0.05)
-
-    @staticmethod
-    def flows(player: Player) -> bool:
-        if player.worker:
-            silence = player.worker.ask("silence")
-            return silence is not None and silence < FLOWING
-        return player.frames > 0
 
     # Encoders and players.
 
@@ -138,7 +129,8 @@ class Commands:
             lab.run(name, host, [
                 "ffmpeg", "-v", "error", "-nostdin", "-progress", str(player.progress), "-i", url, "-f", "null", "-"])
         else:
-            player.worker = Worker(CurlPlayer, host, url, player.by_picture)
+            player.url = url
+            player.begin()
         self.players[name] = player
         return f"{name} on {host} plays {url}"
 

@@ -10,6 +10,8 @@ from viewer import Record
 from worker import Loop, Worker
 
 RETRY = 0.5
+FLOWING = 0.5
+"""A stream flows if its newest packet is at most this old, in seconds."""
 
 
 class CurlPlayer(Record):
@@ -50,8 +52,21 @@ class Player:
     def __init__(self, stream: str, edge: str, host: str, by_picture: bool):
         self.stream, self.edge, self.host, self.by_picture = stream, edge, host, by_picture
         self.worker: Worker | None = None
+        self.url = ""
         self.progress: pathlib.Path | None = None
         """Of an ffmpeg: the file in which it says how far it is."""
+
+    def begin(self):
+        """A viewer comes, who has seen nothing yet; one who was there before has left."""
+        if self.worker:
+            self.worker.end()
+        self.worker = Worker(CurlPlayer, self.host, self.url, self.by_picture)
+
+    def flows(self) -> bool:
+        if not self.worker:
+            return self.frames > 0
+        silence = self.worker.ask("silence")
+        return silence is not None and silence < FLOWING
 
     @property
     def frames(self) -> int:

@@ -10,6 +10,8 @@ from players import Player, columns
 
 END_MAX = 20
 """Seconds within which a process must end after SIGTERM."""
+FLOWS_MAX = 10
+"""Seconds within which an edge must serve new viewers after its restart."""
 RETURN = 14
 """Seconds after which an entrypoint that came back leads its streams again."""
 
@@ -17,7 +19,8 @@ RETURN = 14
 def roll(laboratory: Laboratory, players: dict[str, Player], names: list[str], pause: float) -> tuple[str, list[str]]:
     """Restarts each node, and returns a table and what is wrong.
 
-    A viewer at the edge that restarts is cut off with it, so it does not count meanwhile.
+    A viewer at the edge that restarts is cut off with it, so it does not count meanwhile. Another one comes afterwards: one
+    who had seen the stream before would get its past a second time.
     """
     described = laboratory.description
     for name in names:
@@ -45,7 +48,11 @@ def roll(laboratory: Laboratory, players: dict[str, Player], names: list[str], p
         laboratory.start(name)
         laboratory.wait_ready([name])
         ready = time.monotonic()
+        cut_off = [player for player in players.values() if player.worker and player.edge == name]
+        for player in cut_off:
+            player.begin()
         time.sleep(RETURN if role == "entrypoint" else pause)
+        wait_for(cut_off)
         counted = {player: got for player, got in take(players).items() if players[player].edge != name}
         lost = sum(got["lost"] for got in counted.values())
         gap = max((got["gap"] for got in counted.values()), default=0)
@@ -61,6 +68,14 @@ def roll(laboratory: Laboratory, players: dict[str, Player], names: list[str], p
     if only and not names:
         text += f"\nnot restarted, because a stream has no other entrypoint: {', '.join(sorted(only))}"
     return text, problems
+
+
+def wait_for(players: list[Player]):
+    end = time.monotonic() + FLOWS_MAX
+    while not all(player.flows() for player in players):
+        if time.monotonic() > end:
+            raise Problem(f"{FLOWS_MAX} s after its restart, {players[0].edge} does not serve its viewers")
+        time.sleep(0.05)
 
 
 def take(players: dict[str, Player]) -> dict[str, dict]:
