@@ -158,7 +158,7 @@ struct KeysCommandTests {
                     now: WallClock.certificateSeconds, seconds: seconds)[0]
                 try IdentityFolder.install(certificate, operators: nil, in: folder)
             }
-            try certify(seconds: 3_000)
+            try certify(seconds: 2_990)
             try await network.start("ns1")
             try await network.start("sjc-1")
             try await eventually("a warning") {
@@ -167,7 +167,7 @@ struct KeysCommandTests {
             }
             try await network.waitUntilReady("sjc-1")
             let left = try #require(try await network.status(of: "sjc-1").certificateExpiresSeconds)
-            #expect((2_900...3_000).contains(left))
+            #expect((2_900...2_990).contains(left))
             let ops = try network.node("sjc-1").ops
             let metrics = try Program.run("curl", ["-s", "http://\(ops)/metrics"])
             #expect(metrics.output.contains("\nreflector_certificate_expires_seconds{node=\"sjc-1\",role=\"set\"} 29"))
