@@ -58,15 +58,21 @@ public struct RegionReport: Sendable, Equatable {
     public var isSettled: Bool
     /// The member takes streams from multicast groups of the LAN.
     public var isOnLAN: Bool
+    /// The member has given up a stream a short time ago, because no parent outside answered it: it should take no slots.
+    public var isCutOff: Bool
     /// The version of the receiver's list that the sender holds; 0 for none.
     public var versionHeld: UInt64
     /// Nil if the receiver holds the newest version.
     public var page: Page?
 
-    public init(isLeaving: Bool, isSettled: Bool, isOnLAN: Bool = false, versionHeld: UInt64, page: Page? = nil) {
+    public init(
+        isLeaving: Bool, isSettled: Bool, isOnLAN: Bool = false, isCutOff: Bool = false, versionHeld: UInt64,
+        page: Page? = nil
+    ) {
         self.isLeaving = isLeaving
         self.isSettled = isSettled
         self.isOnLAN = isOnLAN
+        self.isCutOff = isCutOff
         self.versionHeld = versionHeld
         self.page = page
     }
@@ -89,7 +95,8 @@ extension RegionReport {
     private static let settledFlag: UInt8 = 2
     private static let pageFlag: UInt8 = 4
     private static let lanFlag: UInt8 = 8
-    private static let knownFlags = leavingFlag | settledFlag | pageFlag | lanFlag
+    private static let cutOffFlag: UInt8 = 16
+    private static let knownFlags = leavingFlag | settledFlag | pageFlag | lanFlag | cutOffFlag
 
     init(_ reader: inout WireReader) throws(WireError) {
         let flags = try reader.read(UInt8.self)
@@ -97,6 +104,7 @@ extension RegionReport {
         isLeaving = flags & Self.leavingFlag != 0
         isSettled = flags & Self.settledFlag != 0
         isOnLAN = flags & Self.lanFlag != 0
+        isCutOff = flags & Self.cutOffFlag != 0
         versionHeld = try reader.read()
         page = flags & Self.pageFlag != 0 ? try Page(&reader) : nil
     }
@@ -104,7 +112,7 @@ extension RegionReport {
     func write(_ writer: inout WireWriter) {
         writer.write(
             (isLeaving ? Self.leavingFlag : 0) | (isSettled ? Self.settledFlag : 0) | (page != nil ? Self.pageFlag : 0)
-                | (isOnLAN ? Self.lanFlag : 0))
+                | (isOnLAN ? Self.lanFlag : 0) | (isCutOff ? Self.cutOffFlag : 0))
         writer.write(versionHeld)
         guard let page else { return }
         page.header.write(&writer)

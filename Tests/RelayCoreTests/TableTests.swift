@@ -264,6 +264,28 @@ struct SmallStateTests {
         #expect(trip.silenceMax(atLeast: .milliseconds(300)) == .milliseconds(300))
     }
 
+    @Test("A peer that answers late on purpose delays the end of a dead link by 3 s at most")
+    func lateOnPurpose() {
+        var trip = RoundTrip()
+        for _ in 0..<60 { trip.sample(.seconds(29)) }
+        #expect(trip.silenceMax(atLeast: .milliseconds(300)) == .seconds(3))
+        #expect(trip.silenceMax(atLeast: .seconds(8)) == .seconds(8))
+    }
+
+    @Test("A sleep is noticed although what was read after it has put off every timer")
+    func sleep() {
+        var clock = NodeClock(startedAt: .zero)
+        clock.noteWakeUp(dueAt: instant(1_000), at: instant(11_000))
+        // A timer that was due has been put off.
+        clock.noteWakeUp(dueAt: instant(12_000), at: instant(11_001))
+        let (catchesUp, length) = (clock.isCatchingUp, clock.sleep.length)
+        #expect(catchesUp && length == .seconds(10))
+        let isLate = [instant(11_002), instant(12_000)].map { clock.endCatchingUp(at: $0) }
+        #expect(isLate == [true, false])
+        let judgeFrom = clock.judgeSilenceFrom
+        #expect(judgeFrom > instant(11_002))
+    }
+
     @Test("An echo gives the round trip minus the time that it was held")
     func echo() {
         var echo = TimestampEcho()

@@ -201,7 +201,7 @@ struct StrictDecodingTests {
             isLeaving: false, isSettled: true, versionHeld: 1,
             page: RegionReport.Page(PageHeader(version: 2), entries: [.init(stream: stream, isWanted: true)]))
         let bytes = Bytes.encode(.regionReport(report))
-        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 19, 22)) }
+        #expect(throws: WireError.unknownValue) { try Bytes.control(with(bytes, 19, 38)) }
         #expect(throws: WireError.trailingBytes) { try Bytes.control(with(bytes, 19, 2)) }
         #expect(throws: WireError.outOfRange) { try Bytes.control(with(bytes, 35, 0)) }
         #expect(throws: WireError.tooShort) { try Bytes.control(with(bytes, 48, 2)) }

@@ -153,7 +153,7 @@ def from_child():
         + struct.pack(">BQQ", 16, 0, 0) + name(OTHER_STREAM))
     yield "RegionReport, changes", 19, (
         struct.pack(">BQQQHHB", 1 | 2 | 4, 3, 7, 6, 0, 1, 1) + struct.pack(">BQQ", 32, 0, 0) + name(OTHER_STREAM))
-    yield "RegionReport, nothing new", 19, struct.pack(">BQ", 8, 3)
+    yield "RegionReport, nothing new", 19, struct.pack(">BQ", 24, 3)
     yield "Close", 12, bytes([0])
 
 

@@ -121,6 +121,8 @@ class Chaos:
             elif healed.kind == "stop":
                 self.lab.signal(healed.places[0], signal.SIGCONT)
         self.lab.drops.pairs = self.plan.pairs
+        self.lab.drops.interfaces = {
+            end for host, place in self.plan.cables for end in self.lab.cables.ends(host, place)}
         self.lab.drops.apply()
         self.event = time.monotonic()
 
@@ -169,10 +171,9 @@ class Chaos:
             if wrong and now - self.last_stall > AFTER_STALL:
                 self.violate(f"{stream} at {edge}: {wrong}")
             self.excused += bool(wrong) and now - self.last_stall <= AFTER_STALL
-        gone = self.plan.hosts("kill") | self.plan.hosts("stop") | self.starting
-        pairs = self.plan.pairs
+        reach = self.reach()
         for (stream, edge), arrival in zip(self.wanted, arrivals):
-            if not self.path_exists(sources[stream], edge, gone, pairs):
+            if not any((source, edge) in reach for source in sources[stream]):
                 self.since.pop((stream, edge), None)
                 continue
             since = self.since.setdefault((stream, edge), now)
@@ -183,42 +184,79 @@ class Chaos:
                 self.reported.add(key)
                 self.violate(f"{stream} at {edge}: nothing for {silence:.1f} s, although a path exists")
 
-    def path_exists(self, sources: set[str], edge: str, gone: set[str], pairs: set[tuple[str, str]]) -> bool:
+    def reach(self) -> set[tuple[str, str]]:
+        """Entrypoints that the encoder reaches, each with an edge that it reaches.
+
+        By a set reflector, which may fetch from another one of its region, and the same at the edge.
+        """
+        described = self.lab.description
+        gone = self.plan.hosts("kill") | self.plan.hosts("stop") | self.starting
+        pairs, cables = self.plan.pairs, set(self.plan.cables)
+
         def joined(a: str, b: str) -> bool:
-            return a not in gone and b not in gone and (a, b) not in pairs and (b, a) not in pairs
-        return any(
-            joined(middle, edge) and joined(source, middle) and joined(self.studio, source)
-            for middle in self.sets for source in sources)
+            place = (lambda host: host.lan) if b in described.fellows(a) else (lambda host: host.site)
+            return not ({a, b} & gone or {(a, b), (b, a)} & pairs
+                        or any((name, place(described.hosts[name])) in cables for name in [a, b]))
+
+        def spread(near: set[str], nodes: list[str]) -> set[str]:
+            """The nodes that those nearer to the source reach, also by way of a member of their region."""
+            reached = {node for node in nodes if any(joined(parent, node) for parent in near)}
+            return reached | {
+                node for node in nodes if any(joined(other, node) for other in described.fellows(node) if other in reached)}
+        return {
+            (source, edge)
+            for source in described.with_role("entrypoint") if joined(self.studio, source)
+            for edge in spread(spread({source}, self.sets), self.edges)}
 
     def settle(self):
         """After the last heal: everything flows, and each stream has one source everywhere."""
         healed = time.monotonic()
         # A stall delays an election: it gets its time again, to a limit.
         end = lambda: max(healed, min(self.last_stall, healed + STALLED_SETTLED_MAX - SETTLED_MAX)) + SETTLED_MAX
-        differing = ["not looked at"]
-        while differing and time.monotonic() < end():
+        wrong = ["not looked at"]
+        while wrong and time.monotonic() < end():
             for _ in range(10):
                 self.look()
-            differing = self.streams_with_several_sources()
+            states = {name: self.lab.status(name) for name in self.sets + self.edges}
+            wrong = self.streams_with_several_sources(states) + self.streams_with_several_leaders(states)
         self.settled = time.monotonic() - healed
         stalled = time.monotonic() - self.last_stall < SETTLED_MAX
-        for text in differing:
+        for text in wrong:
             if stalled:
                 self.say(f"{text}; the machine stalled meanwhile")
             else:
                 self.violate(f"{self.settled:.0f} s after the last heal: {text}")
-        self.excused += len(differing) if stalled else 0
+        self.excused += len(wrong) if stalled else 0
 
-    def streams_with_several_sources(self) -> list[str]:
+    def streams_with_several_sources(self, states: dict[str, dict]) -> list[str]:
         sources: dict[str, dict[str, list[str]]] = {}
-        for name in self.sets + self.edges:
-            for stream in self.lab.status(name).get("streams", []):
+        for name, state in states.items():
+            for stream in state.get("streams", []):
                 if stream["name"] in self.streams:
                     found = sources.setdefault(stream["name"], {})
                     found.setdefault(stream.get("source") or "nobody", []).append(name)
         return [
             f"{stream} comes from " + "; ".join(f"{source} at {', '.join(at)}" for source, at in sorted(found.items()))
             for stream, found in sorted(sources.items()) if len(found) != 1]
+
+    def streams_with_several_leaders(self, states: dict[str, dict]) -> list[str]:
+        """Regions whose members do not agree who leads a stream, or of which not one member alone fetches it."""
+        described = self.lab.description
+        wrong = []
+        for lan in described.lans:
+            members = described.hosts_of(lan)
+            for stream in self.streams:
+                leaders = {
+                    slot["leader"] for name in members for slot in (states[name].get("members") or {}).get("slots", [])
+                    if slot["stream"] == stream}
+                fetching = [
+                    name for name in members for each in states[name].get("streams", []) if each["name"] == stream
+                    if any(path["parent"] not in members for path in each["paths"])]
+                is_wanted = members[0] in self.edges or leaders or fetching
+                if is_wanted and not (len(leaders) == 1 and fetching == list(leaders)):
+                    wrong.append(f"{stream} at {lan} has the leaders {', '.join(sorted(leaders)) or 'none'}, "
+                                 f"and is fetched by {', '.join(fetching) or 'none'}")
+        return wrong
 
     def violate(self, text: str):
         self.violations.append(text)
@@ -233,13 +271,13 @@ class Chaos:
         totals = [sum(column) for column in zip(*self.viewers.ask("counts"))]
         packets, lost, backward, damaged, marked, disconnected = totals
         names = {"kill": "kill", "stop": "stop", "cut": "cut", "one-way": "one-way cut", "partition": "partition",
-                 "heal": "heal", "edit": "zone edit", "nameserver": "name server restart"}
+                 "wan": "WAN cut", "lan": "LAN cut", "split": "LAN partition", "heal": "heal", "edit": "zone edit", "nameserver": "name server restart"}
         faults = ", ".join(
             f"{count} {name}{'s' if count > 1 else ''}" for kind, name in names.items() if (count := self.counts[kind]))
         print(f"{len(self.wanted)} viewers got {packets} packets; {lost} lost, {backward} twice or out of order, "
               f"{damaged} damaged; {marked} discontinuities, {disconnected} disconnections")
-        print(f"longest silence where a path existed: {self.slowest:.1f} s; one source for each stream "
-              f"{self.settled:.0f} s after the last heal")
+        print(f"longest silence where a path existed: {self.slowest:.1f} s; one source for each stream, and one "
+              f"leader in each region, {self.settled:.0f} s after the last heal")
         if self.stalled:
             is_much = self.stalled > STALLED_MAX * (time.monotonic() - self.begin)
             print(f"the machine stalled for {self.stalled:.1f} s in all; {self.excused} violations are excused by that"

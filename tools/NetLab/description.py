@@ -24,7 +24,9 @@ GRAMMAR = """\
       A machine: wan0 at its site, lan0 on its LAN. Addresses of either are given, or chosen: one of each prefix.
       rate and loss are those of wan0. NAMES is a name, or several: bos-[1-3].
   node  NAMES nameserver | entrypoint | set | edge [OPTION ...]
-      What runs on a host, with more options of `reflector ROLE`, e.g. `node bos-[1-3] edge --region 1283`."""
+      What runs on a host, with more options of `reflector ROLE`, e.g. `node bos-[1-3] edge --region 1283 members`.
+      members: the hosts of this line are the members of one region, each of which gets `--listen 0.0.0.0:4900
+      --lan lan0`, and `--member NAME=ADDRESS` for each other one."""
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,14}")
 SEVERAL = re.compile(r"([a-z][a-z0-9-]*)\[([0-9]+)-([0-9]+)\]([a-z0-9-]*)")
@@ -122,6 +124,11 @@ class Description:
         if name in self.hosts:
             return [name]
         return [host.name for host in self.hosts.values() if name in [host.site, host.lan]]
+
+    def fellows(self, name: str) -> list[str]:
+        """The other hosts on the LAN of a host."""
+        lan = self.hosts[name].lan
+        return [other.name for other in self.hosts.values() if lan and other.lan == lan and other.name != name]
 
     def with_role(self, role: str) -> list[str]:
         return [node.host for node in self.nodes.values() if node.role == role]
@@ -253,13 +260,30 @@ class Reader:
         options = [word for _, word in words[3:]]
         if role == "edge" and "--region" not in options:
             self.wrong(column, "an edge has a region: 'node NAME edge --region 1283'")
-        for name in self.names(words[1]):
+        names = self.names(words[1])
+        for name in names:
             self.known((words[1][0], name), self.found.hosts, "host")
             if name in self.found.nodes:
                 self.wrong(words[1][0], f"{name} has a node already")
-            self.found.nodes[name] = Node(name, role, options)
+            self.found.nodes[name] = Node(name, role, self.with_members(options, name, names, words[1][0]))
 
     # Parts of lines.
+
+    def with_members(self, options: list[str], own: str, names: list[str], column: int) -> list[str]:
+        """The options with the word `members` written out."""
+        if "members" not in options:
+            return options
+        lan = next((host.lan for host in map(self.found.hosts.get, names) if host), None)
+        written = [option for option in options if option != "members"] + ["--listen", "0.0.0.0:4900", "--lan", "lan0"]
+        for name in names:
+            host = self.found.hosts.get(name)
+            if not host:
+                continue
+            if not host.lan or host.lan != lan:
+                self.wrong(column, f"members need one LAN, and {name} is {f'on {host.lan}' if host.lan else 'on none'}")
+            elif name != own:
+                written += ["--member", f"{name}={host.lan_addresses[0].ip}"]
+        return written
 
     def names(self, word) -> list[str]:
         column, text = word

@@ -23,6 +23,9 @@ public struct RefusedDatagram {
 /// The owner of a loop's sockets: a shell around a state machine. Every method is called on the loop's thread, one at
 /// a time, and must not block.
 public protocol DatagramHandler: AnyObject {
+    /// Called when the loop wakes more than `DatagramLoop.latenessMax` after `DatagramLoop.nextWakeup`, before anything is
+    /// read: datagrams may have waited in the sockets.
+    func wokeLate(at now: MonotonicInstant)
     /// Called for every datagram, in the order of reception. `now` is equal for a whole batch.
     func receive(_ datagram: ReceivedDatagram, on socket: DatagramSocket, at now: MonotonicInstant)
     /// Called after each batch of `receive` calls of one socket: the time to send the resulting datagrams.
@@ -40,6 +43,7 @@ public protocol DatagramHandler: AnyObject {
 }
 
 extension DatagramHandler {
+    public func wokeLate(at now: MonotonicInstant) {}
     public func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) {}
     public func portUnreachable(_ refused: RefusedDatagram, on socket: DatagramSocket, at now: MonotonicInstant) {}
     public func ready(_ tag: UInt32, at now: MonotonicInstant) {}

@@ -216,6 +216,7 @@ public final class DatagramLoop: @unchecked Sendable {
         let receivedBefore = receiver.datagrams
         isBacklogged = false
         let late = wakeup.map { now - $0 > Self.latenessMax } ?? false
+        if late { handler.wokeLate(at: now) }
         var visits = late ? Self.lateVisitsMax : 1
         var mail = false
         while found > 0 {

@@ -227,6 +227,7 @@ final class VirtualNetwork<Event> {
     /// Wakes a node as an event loop does: first it drains the socket, then it runs the timers.
     private func wake(_ node: VirtualNode) {
         scenario?.willWake(node)
+        node.relay?.noteWakeUp(at: now)
         for datagram in node.emptySocket() {
             node.relay?.receive(pool[datagram.slot], from: datagram.from, to: datagram.local, at: now)
             pool.remove(datagram.slot)

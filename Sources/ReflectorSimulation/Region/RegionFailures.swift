@@ -15,7 +15,7 @@ public struct RegionFailures {
 
     /// Members of the region, and their streams; all of them want all streams.
     public var members = 3
-    public var streams = 2
+    public var streams = 12
     public var trace: ((String) -> Void)?
 
     private static let steadyFor = TimeSpan.seconds(8)

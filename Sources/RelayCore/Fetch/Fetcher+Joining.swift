@@ -23,7 +23,7 @@ extension Fetcher {
         link.addSubscription(path.subscription, stream: stream.slot)
         core.measure(link)
         stream.times.noteJoin(at: now)
-        if !stream.paths.hasLive { stream.times.noteStarved(at: now) }
+        if !candidate.isMember, !stream.paths.hasLiveOutside { stream.times.noteStarved(at: now) }
         subscribe(path, of: stream, at: now, &core)
         if stream.paths.all.contains(where: { $0.state != .joining && $0.link.isAlive }) {
             stream.incarnation?.forgetPath(path.bit)

@@ -153,7 +153,7 @@ extension Fetcher {
             }
         }
         stream.paths.removeAll(on: link)
-        if !stream.paths.hasLive { stream.times.noteStarved(at: now) }
+        if !link.isMember, !stream.paths.hasLiveOutside { stream.times.noteStarved(at: now) }
         tendTwins(of: stream, at: now, &core)
         choosePaths(for: stream, at: now, &core)
     }

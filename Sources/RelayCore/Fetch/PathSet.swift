@@ -12,6 +12,8 @@ struct PathSet {
     /// Number of paths that are not about to be left.
     var settledCount: Int { all.count { $0.state != .leaving } }
     var hasLive: Bool { all.contains { $0.state == .live } }
+    /// Whether a path that does not lead to another member of the region carries the stream.
+    var hasLiveOutside: Bool { all.contains { $0.state == .live && !$0.candidate.isMember } }
     /// No path carries packets yet.
     var isWaiting: Bool { !all.contains { $0.state != .joining } }
 

@@ -34,11 +34,14 @@ struct RoundTrip {
         smoothed == nil ? .milliseconds(150) : silenceMax(atLeast: .milliseconds(50))
     }
 
-    /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7).
+    /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7), at most 3 s beyond
+    /// which no path is of use: a peer that answers late on purpose keeps no dead link for longer.
     func silenceMax(atLeast floor: TimeSpan) -> TimeSpan {
         guard let smoothed else { return floor }
-        return max(floor, smoothed * 2 + variation * 4)
+        return max(floor, min(smoothed * 2 + variation * 4, Self.silenceLongest))
     }
+
+    private static let silenceLongest = TimeSpan.seconds(3)
 }
 
 /// The timestamp to echo: the other end's newest one, and when it arrived.

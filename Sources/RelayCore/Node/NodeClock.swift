@@ -8,6 +8,8 @@ struct NodeClock: ~Copyable {
     private(set) var judgeSilenceFrom: MonotonicInstant = .zero
     /// The node's last late wake-up, and how late it was.
     private(set) var sleep: (until: MonotonicInstant, length: TimeSpan) = (.zero, .zero)
+    /// The node woke late, and its timers have not run since: what it reads now may have waited in the socket.
+    private(set) var isCatchingUp = false
     private var timers = TimerQueue()
     /// The timer of the node itself. Changed by `scheduleNode` and `takeNode`.
     private(set) var node = Wakeup()
@@ -88,16 +90,21 @@ struct NodeClock: ~Copyable {
     /// The timer of the region is due. False if the entry is stale.
     mutating func takeRegion(_ at: MonotonicInstant) -> Bool { region.take(at) }
 
-    /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
+    /// Called when the node wakes, before it reads anything: what it reads reschedules timers, and then no timer shows any
+    /// more that the node slept.
     ///
     /// - Parameter dueAt: when the soonest timer was due.
-    mutating func noteWakeUp(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool {
-        guard isLate(dueAt: dueAt, at: now) else { return false }
-        judgeSilenceFrom = now + Self.patience
+    mutating func noteWakeUp(dueAt: MonotonicInstant, at now: MonotonicInstant) {
+        guard !isCatchingUp, dueAt < now - Self.lateAfter else { return }
+        isCatchingUp = true
         sleep = (now, now - dueAt)
-        return true
     }
 
-    /// Whether a timer that was due at `dueAt` and has not run shows that the node slept.
-    func isLate(dueAt: MonotonicInstant, at now: MonotonicInstant) -> Bool { dueAt < now - Self.lateAfter }
+    /// Called before timers run. True if the node woke so late that others' silence proves nothing (design §7).
+    mutating func endCatchingUp(at now: MonotonicInstant) -> Bool {
+        guard isCatchingUp else { return false }
+        isCatchingUp = false
+        judgeSilenceFrom = now + Self.patience
+        return true
+    }
 }

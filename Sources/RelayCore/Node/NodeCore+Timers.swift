@@ -17,15 +17,20 @@ extension NodeCore {
     /// When the node must be called again if nothing arrives before.
     var nextTimeout: MonotonicInstant { mutating get { min(nextTimer(), egress.flushAt) } }
 
+    /// Called before anything is read after a wake-up, and before timers run.
+    mutating func noteWakeUp(at now: MonotonicInstant) { clock.noteWakeUp(dueAt: nextTimer(), at: now) }
+
     /// Called before timers run: counts a late wake-up.
-    mutating func noteWakeUp(at now: MonotonicInstant) {
-        if clock.noteWakeUp(dueAt: nextTimer(), at: now) { context.count(.lateWakeups) }
+    mutating func endCatchingUp(at now: MonotonicInstant) {
+        noteWakeUp(at: now)
+        if clock.endCatchingUp(at: now) { context.count(.lateWakeups) }
     }
 
     /// Whether a message that is read now may have waited in the socket while this node slept. Its timestamps then
     /// measure the sleep, not the path. Messages are read before timers run, so the timers are checked too.
     mutating func mayBeStale(at now: MonotonicInstant) -> Bool {
-        now < clock.judgeSilenceFrom || clock.isLate(dueAt: nextTimer(), at: now)
+        noteWakeUp(at: now)
+        return clock.isCatchingUp || now < clock.judgeSilenceFrom
     }
 
     /// Removes and returns the next timer that is due. Nil if there is none.

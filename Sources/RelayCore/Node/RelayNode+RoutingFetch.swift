@@ -187,6 +187,7 @@ extension RelayNode {
     /// The path carries the packets that follow those held here.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         fetcher.becameLive(path, of: stream, at: now, &core)
+        if region != nil, !path.candidate.isMember { core.clock.scheduleRegion(now) }
         if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
         core.clock.schedule(stream, now + core.configuration.streamSilenceMax)
     }

@@ -107,9 +107,13 @@ public final class RelayNode {
     /// When `handleTimeout` or `transmit` is next due if nothing arrives before. `.distantFuture` when idle.
     public var nextTimeout: MonotonicInstant { core.nextTimeout }
 
+    /// The node has not run for longer than it wanted, perhaps because the machine was suspended. Call it before `receive`
+    /// is called for what has waited in the socket meanwhile.
+    public func noteWakeUp(at now: MonotonicInstant) { core.noteWakeUp(at: now) }
+
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
-        core.noteWakeUp(at: now)
+        core.endCatchingUp(at: now)
         // Limits one call, in case timers ever trigger each other.
         for _ in 0..<100_000 {
             switch core.takeDue(at: now) {

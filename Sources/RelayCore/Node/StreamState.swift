@@ -57,13 +57,14 @@ final class StreamState {
         return true
     }
 
-    /// Since when no parent has carried the stream or accepted a request for it; nil if one does. A stream that no parent
-    /// has is not meant.
+    /// Since when no parent outside the region has carried the stream or accepted a request for it; nil if one does. A
+    /// stream that no parent has is not meant.
     var starvedSince: MonotonicInstant? {
-        guard let since = times.starvedSince, !paths.hasLive, !paths.all.contains(where: \.isAnswered) else {
+        let outside = paths.all.filter { !$0.candidate.isMember }
+        guard let since = times.starvedSince, !outside.contains(where: { $0.state == .live || $0.isAnswered }) else {
             return nil
         }
-        if paths.isEmpty, let problem = candidates.problem, problem.isElsewhere { return nil }
+        if outside.isEmpty, let problem = candidates.problem, problem.isElsewhere { return nil }
         return since
     }
 

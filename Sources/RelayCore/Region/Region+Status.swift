@@ -13,11 +13,13 @@ extension Region {
         }
         func leads(_ node: NodeID) -> Int { loads[node] ?? 0 }
         let mine = RegionStatus.Member(
-            name: own, endpoint: nil, state: isLeaving ? "leaving" : isSettled(at: now) ? "up" : "new",
+            name: own, endpoint: nil, state: isLeaving ? "leaving" : claims.isCutOff ? "cut off" : isSettled(at: now) ? "up" : "new",
             heardSecondsAgo: nil, leads: leads(NodeID(name: own)))
         let others = members.map { member in
             let state =
-                !member.isUp ? "down" : member.isLeaving ? "leaving" : member.isSettled ? "up" : "new"
+                !member.isUp
+                ? "down"
+                : member.isLeaving ? "leaving" : member.isCutOff ? "cut off" : member.isSettled ? "up" : "new"
             return RegionStatus.Member(
                 name: member.name, endpoint: member.endpoint.description, state: state,
                 heardSecondsAgo: member.heardAt.map { (now - $0).seconds }, leads: leads(member.node))

@@ -129,9 +129,10 @@ struct Region {
         }
         noteSleep(core)
         if isSettled(at: now) != wasSettled { (wasSettled, isChanged, newsAt) = (!wasSettled, true, now) }
-        if claims.expire(at: now) { isChanged = true }
+        noteReachability(at: now, &core)
         if now - numbersAt >= rules.numbersInterval { isChanged = true }
         yieldStarved(at: now, &core)
+        endAttempts(at: now, &core)
         guard isChanged, isUrgent || now >= evaluationDue else { return false }
         (isChanged, isUrgent, evaluatedAt) = (false, false, now)
         core.context.noteWork(UInt64(names.count * (live.count + 1)))
@@ -166,10 +167,14 @@ struct Region {
         live = members.indices.filter { members[$0].isUp }
         if live.isEmpty { aloneSince = aloneSince ?? now } else { aloneSince = nil }
         picture = RegionPicture(
-            [RegionPicture.Node(id: own, isLeaving: isLeaving, isSettled: isSettled(at: now))]
+            [
+                RegionPicture.Node(
+                    id: own, isLeaving: isLeaving, isSettled: isSettled(at: now), isCutOff: claims.isCutOff)
+            ]
                 + live.map {
                     RegionPicture.Node(
-                        id: members[$0].node, isLeaving: members[$0].isLeaving, isSettled: members[$0].isSettled)
+                        id: members[$0].node, isLeaving: members[$0].isLeaving, isSettled: members[$0].isSettled,
+                        isCutOff: members[$0].isCutOff)
                 })
         var all = claims.led.all
         for stream in core.streams.all where stream.hasDemand { all.append(stream.name) }
@@ -204,9 +209,16 @@ struct Region {
         guard said.contains(where: \.isWanted) || core.streams[name]?.hasDemand == true else {
             // Nobody wants it any more.
             claims.drop(name)
+            claims.endAttempt(name)
             return slots[name] = nil
         }
-        let decision = picture.decide(said, of: name)
+        var decision = picture.decide(said, of: name)
+        if decision.leader == own, !claims.leads(name) {
+            take(name, isLed: said.dropFirst().contains(where: \.leads), at: now, &core)
+        } else if decision.leader != own {
+            claims.endAttempt(name)
+            if let holder = decision.handingOver { (decision.leader, decision.cause) = (holder, .handingOver) }
+        }
         let isChange: Bool
         if slots[name] != nil {
             isChange = slots[name]!.update(
@@ -216,11 +228,7 @@ struct Region {
                 leader: decision.leader, cause: decision.cause, isClaimed: decision.isClaimed, at: now)
             isChange = true
         }
-        if decision.leader == own {
-            guard !claims.leads(name) else { return }
-            claims.claim(name)
-            core.context.count(.slotsTaken)
-        } else if claims.leads(name), decision.isClaimed {
+        if decision.leader != own, claims.leads(name), decision.isClaimed {
             let isConflict = !isLeaving && !claims.isYielding(name)
             if isConflict, isChange { core.context.count(.slotConflicts) }
             guard !isConflict || rules.resolvesConflicts else { return }
@@ -229,7 +237,42 @@ struct Region {
         }
     }
 
+    /// This member should lead the stream. Another one that still does goes on until this one gets the stream from outside,
+    /// so that nothing is lost if it does not.
+    private mutating func take(
+        _ name: StreamName, isLed: Bool, at now: MonotonicInstant, _ core: inout NodeCore
+    ) {
+        if isLed, let stream = core.streams[name], stream.hasDemand, !stream.paths.hasLiveOutside {
+            claims.attempt(name, until: now + rules.startPatience)
+        } else {
+            claims.claim(name)
+            core.context.count(.slotsTaken)
+        }
+    }
+
     // MARK: Handing over
+
+    /// Claims the streams that this member was asked to lead and now gets from outside, and gives up the others after a while.
+    private mutating func endAttempts(at now: MonotonicInstant, _ core: inout NodeCore) {
+        for name in claims.attempted.all {
+            if core.streams[name]?.paths.hasLiveOutside == true {
+                claims.claim(name)
+                core.context.count(.slotsTaken)
+                isChanged = true
+            } else if let end = claims.attemptEnd(name), now >= end {
+                claims.yield(name, until: now + rules.cutSpan, isForced: true)
+                core.context.count(.slotsYielded)
+                isChanged = true
+            }
+        }
+    }
+
+    /// What this member asked of others is over after a while; whether it is cut off may be news.
+    private mutating func noteReachability(at now: MonotonicInstant, _ core: inout NodeCore) {
+        let wasCutOff = claims.isCutOff
+        if claims.expire(at: now) || claims.isCutOff != wasCutOff { isChanged = true }
+        if claims.isCutOff != wasCutOff { newsAt = now }
+    }
 
     /// Asks others to lead the streams whose parents this member cannot reach.
     private mutating func yieldStarved(at now: MonotonicInstant, _ core: inout NodeCore) {
@@ -237,7 +280,7 @@ struct Region {
             guard let stream = core.streams[name], !claims.isYielding(name), isStarved(stream, at: now) else {
                 continue
             }
-            claims.yield(name, until: now + rules.cutSpan)
+            claims.yield(name, until: now + rules.cutSpan, isForced: true)
             core.context.count(.slotsYielded)
             isChanged = true
         }
@@ -265,7 +308,7 @@ struct Region {
         for name in claims.led.all where !claims.isYielding(name) { candidates.append((order(name), name)) }
         candidates.sort { $0.order < $1.order }
         for candidate in candidates where excess > 0 {
-            claims.yield(candidate.name, until: now + rules.offerSpan)
+            claims.yield(candidate.name, until: now + rules.offerSpan, isForced: false)
             excess -= 1
             isChanged = true
         }
@@ -299,7 +342,7 @@ struct Region {
             let pages = claims.pages(since: members[place].versionHeld)
             var report = RegionReport(
                 isLeaving: isLeaving, isSettled: isSettled(at: now), isOnLAN: core.configuration.lan != nil,
-                versionHeld: members[place].list.version)
+                isCutOff: claims.isCutOff, versionHeld: members[place].list.version)
             if pages.isEmpty { core.send(.regionReport(report), on: link, at: now) }
             for page in pages {
                 report.page = page
@@ -324,6 +367,9 @@ struct Region {
         }
         for name in claims.led.all where !claims.isYielding(name) {
             if let stream = core.streams[name], let due = starvationDue(of: stream) { next = min(next, due) }
+        }
+        for name in claims.attempted.all {
+            if let end = claims.attemptEnd(name) { next = min(next, end) }
         }
         if isChanged { next = min(next, evaluationDue) }
         return max(next, now + .milliseconds(1))

@@ -17,6 +17,8 @@ struct RegionMember {
     private(set) var isSettled = false
     /// It takes streams from groups of the LAN.
     private(set) var isOnLAN = false
+    /// No parent outside answered it a short time ago.
+    private(set) var isCutOff = false
     /// The last report; nil before the first.
     private(set) var heardAt: MonotonicInstant?
     /// What it says about streams.
@@ -44,8 +46,9 @@ struct RegionMember {
             self.token = token
             list.restart()
         }
-        let isNew = !isUp || isLeaving != report.isLeaving || isSettled != report.isSettled
-        (isUp, isLeaving, isSettled) = (true, report.isLeaving, report.isSettled)
+        let isNew =
+            !isUp || isLeaving != report.isLeaving || isSettled != report.isSettled || isCutOff != report.isCutOff
+        (isUp, isLeaving, isSettled, isCutOff) = (true, report.isLeaving, report.isSettled, report.isCutOff)
         isOnLAN = report.isOnLAN
         heardAt = now
         versionHeld = report.versionHeld

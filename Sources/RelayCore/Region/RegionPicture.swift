@@ -8,6 +8,8 @@ struct RegionPicture {
         var id: NodeID
         var isLeaving = false
         var isSettled = true
+        /// No parent outside answered it a short time ago.
+        var isCutOff = false
     }
 
     /// What a member says about one stream.
@@ -22,11 +24,14 @@ struct RegionPicture {
         var cause: RegionSlot.Cause
         /// The leader says itself that it leads, and does not ask others who could.
         var isClaimed: Bool
+        /// The member that leads until the new leader gets the stream; nil if there is none, or no parent answers it.
+        var handingOver: NodeID?
     }
 
     /// The member itself comes first.
     let nodes: [Node]
-    /// The members on which slots are placed: those that have been here for a while or, if there is none, all.
+    /// The members on which slots are placed: those that reach parents and have been here for a while or, if there is
+    /// none, those that reach parents or, if there is none, all.
     private let pool: [Int]
     private(set) var loads: [Int]
     private(set) var slots = 0
@@ -34,7 +39,9 @@ struct RegionPicture {
     init(_ nodes: [Node]) {
         self.nodes = nodes
         loads = Array(repeating: 0, count: nodes.count)
-        let staying = nodes.indices.filter { !nodes[$0].isLeaving }
+        let remaining = nodes.indices.filter { !nodes[$0].isLeaving }
+        let able = remaining.filter { !nodes[$0].isCutOff }
+        let staying = able.isEmpty ? remaining : able
         let settled = staying.filter { nodes[$0].isSettled }
         pool = settled.isEmpty ? staying : settled
     }
@@ -54,8 +61,20 @@ struct RegionPicture {
                 leader: nodes[holder.index].id, cause: holder.isOnly ? .keeps : .preferred, isClaimed: true)
         }
         let index = place(statements, of: stream)
+        let handing = nodes.indices.filter { statements[$0].leads && !nodes[$0].isCutOff }
+            .min { score($0, stream) < score($1, stream) }
+        if let handing, !nodes[handing].isLeaving, loads[index] >= cap {
+            // What it asks for, others have no room for.
+            loads[handing] += 1
+            return Decision(leader: nodes[handing].id, cause: .keeps, isClaimed: true)
+        }
         loads[index] += 1
-        return Decision(leader: nodes[index].id, cause: .placed, isClaimed: false)
+        return Decision(
+            leader: nodes[index].id, cause: .placed, isClaimed: false, handingOver: handing.map { nodes[$0].id })
+    }
+
+    private func score(_ index: Int, _ stream: StreamName) -> UInt64 {
+        RegionPlacement.score(of: nodes[index].id, stream: stream)
     }
 
     /// The live member that leads the slot and goes on. If there are several: one that has been in the region for
@@ -68,7 +87,7 @@ struct RegionPicture {
         guard let first = holders.first else { return nil }
         guard holders.count > 1 else { return (first, true) }
         func order(_ index: Int) -> (Int, UInt64) {
-            (nodes[index].isSettled ? 0 : 1, RegionPlacement.score(of: nodes[index].id, stream: stream))
+            (nodes[index].isSettled ? 0 : 1, score(index, stream))
         }
         return holders.min { order($0) < order($1) }.map { ($0, false) }
     }
@@ -77,6 +96,7 @@ struct RegionPicture {
         // If everybody asks others to lead, somebody must.
         let choices = [
             pool.filter { !statements[$0].isYielding },
+            nodes.indices.filter { !nodes[$0].isLeaving && !nodes[$0].isCutOff && !statements[$0].isYielding },
             nodes.indices.filter { !nodes[$0].isLeaving && !statements[$0].isYielding },
             nodes.indices.filter { !nodes[$0].isLeaving },
         ]

@@ -12,6 +12,8 @@ struct RegionSlot: Equatable {
         case keeps = "a live leader keeps its slot"
         /// Nobody led.
         case placed = "nobody led; placed by hash within the bound of 1.25 times the mean"
+        /// Another one was asked to lead, and does not get the stream yet.
+        case handingOver = "it leads until another one, which it asked, gets the stream"
         /// Two led.
         case preferred = "two led it; this one is preferred by hash"
     }
@@ -34,7 +36,7 @@ struct RegionSlot: Equatable {
     mutating func update(leader: NodeID, cause: Cause, isClaimed: Bool, at now: MonotonicInstant) -> Bool {
         self.isClaimed = isClaimed
         guard leader != self.leader else {
-            if cause == .preferred { self.cause = cause }
+            if cause == .preferred || cause == .handingOver { self.cause = cause }
             return false
         }
         (self.leader, self.cause, since) = (leader, cause, now)

@@ -79,6 +79,8 @@ final class NodeShell: DatagramHandler {
 
     func batchEnded(on socket: DatagramSocket, at now: MonotonicInstant) { flush(at: loop.now) }
 
+    func wokeLate(at now: MonotonicInstant) { node.noteWakeUp(at: now) }
+
     func timerFired(at now: MonotonicInstant) { node.handleTimeout(at: now) }
 
     func wakeEnded(at now: MonotonicInstant) {

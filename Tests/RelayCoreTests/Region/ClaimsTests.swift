@@ -114,10 +114,25 @@ struct ClaimsTests {
     func yields() {
         var claims = RegionClaims()
         claims.claim(news)
-        claims.yield(news, until: Self.at)
+        claims.yield(news, until: Self.at, isForced: false)
         #expect(claims.isYielding(news) && claims.leads(news))
         let expired = [Self.at - .milliseconds(1), Self.at].map { claims.expire(at: $0) }
         #expect(expired == [false, true])
         #expect(!claims.isYielding(news))
+    }
+
+    @Test("A member that found no parent is cut off until what it asked for is over; an offer is none of that")
+    func cutOff() {
+        var claims = RegionClaims()
+        claims.yield(news, until: Self.at, isForced: false)
+        #expect(!claims.isCutOff)
+        claims.attempt(sport, until: Self.at)
+        #expect(claims.attempted.all == [sport])
+        claims.yield(sport, until: Self.at + .seconds(1), isForced: true)
+        #expect(claims.attempted.isEmpty && claims.isCutOff)
+        _ = claims.expire(at: Self.at)
+        #expect(claims.isCutOff)
+        _ = claims.expire(at: Self.at + .seconds(1))
+        #expect(!claims.isCutOff)
     }
 }

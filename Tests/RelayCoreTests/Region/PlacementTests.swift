@@ -104,6 +104,47 @@ struct PlacementTests {
         #expect(picture.decide(said, of: name).leader == Self.node(2))
     }
 
+    @Test("A member that reaches no parent gets no slots, and does not count for the bound of the others")
+    func cutOff() {
+        var nodes = (1...3).map { RegionPicture.Node(id: Self.node($0)) }
+        nodes[0].isCutOff = true
+        let said = Array(repeating: RegionPicture.Statement(isWanted: true), count: 3)
+        var picture = RegionPicture(nodes)
+        for name in Self.streams.prefix(12) { picture.count(said, of: name) }
+        for name in Self.streams.prefix(12) { _ = picture.decide(said, of: name) }
+        // 1.25 times the mean of two.
+        #expect(picture.loads[0] == 0 && picture.loads.allSatisfy { $0 <= 7 })
+    }
+
+    @Test("A slot that its leader offers stays there if nobody has room, and goes to the first with room otherwise")
+    func offers() {
+        let name = Self.streams[0]
+        let nodes = (1...2).map { RegionPicture.Node(id: Self.node($0)) }
+        let offered = [RegionPicture.Statement(leads: true, isYielding: true), RegionPicture.Statement()]
+        var picture = RegionPicture(nodes)
+        picture.count(offered, of: name)
+        let decision = picture.decide(offered, of: name)
+        #expect(decision.leader == Self.node(2) && !decision.isClaimed && decision.handingOver == Self.node(1))
+        // The other one leads two of three already.
+        picture = RegionPicture(nodes)
+        for other in Self.streams[1...2] {
+            picture.count([RegionPicture.Statement(), RegionPicture.Statement(leads: true)], of: other)
+        }
+        picture.count(offered, of: name)
+        #expect(picture.decide(offered, of: name).leader == Self.node(1))
+    }
+
+    @Test("One that leads and reaches no parent is not waited for")
+    func handsOverAtOnce() {
+        var nodes = (1...2).map { RegionPicture.Node(id: Self.node($0)) }
+        nodes[0].isCutOff = true
+        let said = [RegionPicture.Statement(leads: true, isYielding: true), RegionPicture.Statement()]
+        var picture = RegionPicture(nodes)
+        picture.count(said, of: Self.streams[0])
+        let decision = picture.decide(said, of: Self.streams[0])
+        #expect(decision.leader == Self.node(2) && decision.handingOver == nil)
+    }
+
     @Test("Members whose viewers want the stream come first, so that no copy crosses the LAN in vain")
     func wanting() {
         let name = Self.streams[0]
