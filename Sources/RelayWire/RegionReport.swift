@@ -58,7 +58,7 @@ public struct RegionReport: Sendable, Equatable {
     public var isSettled: Bool
     /// The member takes streams from multicast groups of the LAN.
     public var isOnLAN: Bool
-    /// The member has given up a stream a short time ago, because no parent outside answered it: it should take no slots.
+    /// The member should take no slots: a short time ago no parent outside answered it, or it slept.
     public var isCutOff: Bool
     /// The version of the receiver's list that the sender holds; 0 for none.
     public var versionHeld: UInt64

@@ -4,8 +4,8 @@ public struct RegionStatus: Codable, Sendable, Equatable {
         public var name: String
         /// Its address on the LAN; nil for the reporting member itself.
         public var endpoint: String?
-        /// `up`, `new` (up, but not for long enough to take slots), `cut off` (no parent outside answered it a short time
-        /// ago), `leaving` or `down`.
+        /// `up`, `new` (up, but not for long enough to take slots), `cut off` (a short time ago no parent outside
+        /// answered it, or it slept), `leaving` or `down`.
         public var state: String
         /// Seconds since its last report; nil for the member itself, and for one that never reported.
         public var heardSecondsAgo: Double?

@@ -11,6 +11,7 @@ public struct RegionFailures {
         case wanCut = "WAN cut of the leader"
         case setKill = "kill -9 of its parent"
         case killWithoutNames = "kill -9, no name server"
+        case sleep = "a leader asleep for 20 s"
     }
 
     /// Members of the region, and their streams; all of them want all streams.
@@ -20,6 +21,9 @@ public struct RegionFailures {
 
     private static let steadyFor = TimeSpan.seconds(8)
     private static let span = TimeSpan.seconds(8)
+    /// Longer than a lease. The leader's own viewers must get their streams again soon after it.
+    private static let sleepFor = TimeSpan.seconds(20)
+    private static let wakeUpMax = TimeSpan.seconds(1)
 
     public init() {}
 
@@ -48,11 +52,16 @@ public struct RegionFailures {
         case .kill, .killWithoutNames: (stopped, _) = (leader, network.schedule(.kill(leader), at: at))
         case .stop: (stopped, _) = (leader, network.schedule(.stop(leader, .seconds(60)), at: at))
         case .terminate: (stopped, _) = (leader, network.schedule(.terminate(leader), at: at))
+        case .sleep: (stopped, _) = (leader, network.schedule(.stop(leader, Self.sleepFor), at: at))
         case .lanCut: (stopped, _) = (nil, network.schedule(.cutLAN(leader, true), at: at))
         case .wanCut: (stopped, _) = (nil, network.schedule(.cutWAN(leader, true), at: at))
         case .setKill: (stopped, _) = (nil, network.schedule(.kill(network.sets[0]), at: at))
         }
-        let end = at + Self.span
+        if failure == .sleep {
+            network.network.run(until: at + Self.sleepFor + Self.wakeUpMax)
+            checks.checkFlow()
+        }
+        let end = max(at + Self.span, network.now)
         network.network.run(until: end)
         return finish(network, except: stopped, leader: leader, failure, at: end)
     }

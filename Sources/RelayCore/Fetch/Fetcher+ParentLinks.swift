@@ -124,6 +124,11 @@ extension Fetcher {
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive
+        guard !link.isOverslept else {
+            core.close(link, at: now)
+            if link.isForAnnouncing { core.clock.scheduleNode(now) }
+            return link.streamSlots
+        }
         // If the parent is alive after all, the Close keeps it from sending for the rest of the lease.
         core.close(link, at: now)
         if wasAlive, !link.isLeavingSoon {

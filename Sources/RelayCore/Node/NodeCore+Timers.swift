@@ -20,10 +20,13 @@ extension NodeCore {
     /// Called before anything is read after a wake-up, and before timers run.
     mutating func noteWakeUp(at now: MonotonicInstant) { clock.noteWakeUp(dueAt: nextTimer(), at: now) }
 
-    /// Called before timers run: counts a late wake-up.
-    mutating func endCatchingUp(at now: MonotonicInstant) {
+    /// Called before timers run: counts a late wake-up. True if this node slept for so long that its parents have forgotten
+    /// it.
+    mutating func endCatchingUp(at now: MonotonicInstant) -> Bool {
         noteWakeUp(at: now)
-        if clock.endCatchingUp(at: now) { context.count(.lateWakeups) }
+        guard clock.endCatchingUp(at: now) else { return false }
+        context.count(.lateWakeups)
+        return clock.sleep.length >= configuration.lease
     }
 
     /// Whether a message that is read now may have waited in the socket while this node slept. Its timestamps then

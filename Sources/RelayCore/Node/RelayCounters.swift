@@ -82,6 +82,8 @@ public enum RelayCounter: Int, CaseIterable, Sendable {
     case linksReplaced
     /// Closed to make room, because nothing was fetched on them.
     case linksEvicted
+    /// Links to parents that this node gave up because it slept for longer than its lease.
+    case linksOverslept
     case leasesExpired
     case subscribesSent
     case subscribesReceived

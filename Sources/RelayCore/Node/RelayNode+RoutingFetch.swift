@@ -207,10 +207,29 @@ extension RelayNode {
         fetcher.noteRefusal(of: link, reason, at: now, &core)
     }
 
+    /// The leases of this node have run out while it slept, and what it read since was sent before: it asks again everywhere
+    /// at once, and blames no parent.
+    func reopenLinks(at now: MonotonicInstant) {
+        let links = core.links.parents.all.filter(\.isAlive)
+        // All are closed first: none of them is a way out for a stream that loses another one.
+        let lost = links.map { link in
+            core.context.count(.linksOverslept)
+            link.noteOverslept()
+            return fetcher.fail(link, at: now, &core)
+        }
+        region?.noteOverslept(at: now)
+        noteRegionChange(at: now)
+        for (link, slots) in zip(links, lost) { lose(slots, on: link, at: now) }
+    }
+
     /// Closes a failed link: its streams, and only they, move to the next parent at once.
     func fail(_ link: ParentLink, at now: MonotonicInstant) {
         let slots = fetcher.fail(link, at: now, &core)
         if link.isMember { memberFailed(link, at: now) }
+        lose(slots, on: link, at: now)
+    }
+
+    private func lose(_ slots: [Int], on link: ParentLink, at now: MonotonicInstant) {
         for slot in slots {
             guard let stream = core.streams[slot] else { continue }
             fetcher.lose(link, stream, at: now, &core)

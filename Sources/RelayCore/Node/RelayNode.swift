@@ -113,7 +113,7 @@ public final class RelayNode {
 
     /// Runs every timer that is due.
     public func handleTimeout(at now: MonotonicInstant) {
-        core.endCatchingUp(at: now)
+        if core.endCatchingUp(at: now) { reopenLinks(at: now) }
         // Limits one call, in case timers ever trigger each other.
         for _ in 0..<100_000 {
             switch core.takeDue(at: now) {

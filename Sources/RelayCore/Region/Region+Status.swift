@@ -13,7 +13,7 @@ extension Region {
         }
         func leads(_ node: NodeID) -> Int { loads[node] ?? 0 }
         let mine = RegionStatus.Member(
-            name: own, endpoint: nil, state: isLeaving ? "leaving" : claims.isCutOff ? "cut off" : isSettled(at: now) ? "up" : "new",
+            name: own, endpoint: nil, state: isLeaving ? "leaving" : isCutOff ? "cut off" : isSettled(at: now) ? "up" : "new",
             heardSecondsAgo: nil, leads: leads(NodeID(name: own)))
         let others = members.map { member in
             let state =

@@ -31,6 +31,10 @@ struct Region {
     /// Since when it hears no other member; nil if it hears one.
     private(set) var aloneSince: MonotonicInstant?
     private(set) var isLeaving = false
+    /// It slept, and first has to catch up with what it missed.
+    private var catchesUpUntil = MonotonicInstant(nanoseconds: .min / 2)
+    /// It should take no slots.
+    private(set) var isCutOff = false
     private var numbersAt = MonotonicInstant.zero
     private var wasSettled = false
     /// When this member last said of itself, for the first time, that it is settled or that it leaves.
@@ -64,7 +68,10 @@ struct Region {
         core.context.count(.regionReportsReceived)
         let wasUp = members[place].isUp
         // A member that was cut off from those who stayed together comes back to them.
-        if !wasUp, aloneSince != nil, report.isSettled { joinedAt = now }
+        if !wasUp, aloneSince != nil {
+            if report.isSettled { joinedAt = now }
+            offerAll(at: now)
+        }
         let outcome = members[place].take(
             report, token: link.parentToken, countMax: core.configuration.announcementsPerLinkMax, at: now)
         if outcome == .tooLarge { core.context.count(.regionReportsRefused) }
@@ -83,6 +90,14 @@ struct Region {
     mutating func noteDeath(at endpoint: Endpoint, _ core: inout NodeCore) {
         guard let place = members.firstIndex(where: { $0.endpoint == endpoint && $0.isUp }) else { return }
         lose(place, .refused, &core)
+    }
+
+    /// This member has slept for so long that the others took it for dead.
+    mutating func noteOverslept(at now: MonotonicInstant) {
+        for place in members.indices where members[place].isUp { members[place].noteDead() }
+        (joinedAt, isChanged, isUrgent) = (now, true, true)
+        catchesUpUntil = now + rules.cutSpan
+        offerAll(at: now)
     }
 
     private mutating func lose(_ place: Int, _ cause: RegionLoss, _ core: inout NodeCore) {
@@ -169,7 +184,7 @@ struct Region {
         picture = RegionPicture(
             [
                 RegionPicture.Node(
-                    id: own, isLeaving: isLeaving, isSettled: isSettled(at: now), isCutOff: claims.isCutOff)
+                    id: own, isLeaving: isLeaving, isSettled: isSettled(at: now), isCutOff: isCutOff)
             ]
                 + live.map {
                     RegionPicture.Node(
@@ -269,9 +284,10 @@ struct Region {
 
     /// What this member asked of others is over after a while; whether it is cut off may be news.
     private mutating func noteReachability(at now: MonotonicInstant, _ core: inout NodeCore) {
-        let wasCutOff = claims.isCutOff
-        if claims.expire(at: now) || claims.isCutOff != wasCutOff { isChanged = true }
-        if claims.isCutOff != wasCutOff { newsAt = now }
+        if claims.expire(at: now) { isChanged = true }
+        let isCutOff = claims.isCutOff || now < catchesUpUntil
+        guard isCutOff != self.isCutOff else { return }
+        (self.isCutOff, isChanged, newsAt) = (isCutOff, true, now)
     }
 
     /// Asks others to lead the streams whose parents this member cannot reach.
@@ -295,6 +311,11 @@ struct Region {
     private func starvationDue(of stream: StreamState) -> MonotonicInstant? {
         guard !live.isEmpty, let since = stream.starvedSince else { return nil }
         return since + (stream.incarnation == nil ? rules.startPatience : rules.lossPatience)
+    }
+
+    /// Others may lead what this member leads, and have led it while it was away: they go on.
+    private mutating func offerAll(at now: MonotonicInstant) {
+        for name in claims.led.all { claims.yield(name, until: now + rules.offerSpan, isForced: false) }
     }
 
     /// Offers slots above the bound to others.
@@ -342,7 +363,7 @@ struct Region {
             let pages = claims.pages(since: members[place].versionHeld)
             var report = RegionReport(
                 isLeaving: isLeaving, isSettled: isSettled(at: now), isOnLAN: core.configuration.lan != nil,
-                isCutOff: claims.isCutOff, versionHeld: members[place].list.version)
+                isCutOff: isCutOff, versionHeld: members[place].list.version)
             if pages.isEmpty { core.send(.regionReport(report), on: link, at: now) }
             for page in pages {
                 report.page = page

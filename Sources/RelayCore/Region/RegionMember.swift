@@ -17,7 +17,7 @@ struct RegionMember {
     private(set) var isSettled = false
     /// It takes streams from groups of the LAN.
     private(set) var isOnLAN = false
-    /// No parent outside answered it a short time ago.
+    /// No parent outside answered it a short time ago, or it slept.
     private(set) var isCutOff = false
     /// The last report; nil before the first.
     private(set) var heardAt: MonotonicInstant?
@@ -41,7 +41,11 @@ struct RegionMember {
     mutating func take(
         _ report: RegionReport, token: UInt64, countMax: Int, at now: MonotonicInstant
     ) -> PagedList<RegionReport.Entry>.Outcome {
-        if token != self.token {
+        if !isUp {
+            // What it said before it was lost is not true any more.
+            self.token = token
+            list = PagedList()
+        } else if token != self.token {
             // Perhaps its process is another one now, whose versions begin again.
             self.token = token
             list.restart()
@@ -65,7 +69,7 @@ struct RegionMember {
         return max(heardAt, judgeFrom) + silenceMax
     }
 
-    /// It is dead. Its list stays until it reports again, but does not count.
+    /// It is dead. Its list does not count any more.
     mutating func noteDead() { isUp = false }
 
     mutating func noteTold(_ version: UInt64, at now: MonotonicInstant) { (versionTold, toldAt) = (version, now) }

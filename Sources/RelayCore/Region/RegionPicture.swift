@@ -8,7 +8,7 @@ struct RegionPicture {
         var id: NodeID
         var isLeaving = false
         var isSettled = true
-        /// No parent outside answered it a short time ago.
+        /// No parent outside answered it a short time ago, or it slept.
         var isCutOff = false
     }
 
@@ -77,8 +77,8 @@ struct RegionPicture {
         RegionPlacement.score(of: nodes[index].id, stream: stream)
     }
 
-    /// The live member that leads the slot and goes on. If there are several: one that has been in the region for
-    /// a while, then the one that the hash prefers.
+    /// The live member that leads the slot and goes on. If there are several: one that reaches its parents, then one that
+    /// has been in the region for a while, then the one that the hash prefers.
     private func holder(_ statements: [Statement], of stream: StreamName) -> (index: Int, isOnly: Bool)? {
         let staying = nodes.indices.filter { !nodes[$0].isLeaving }
         let able = staying.filter { !statements[$0].isYielding }
@@ -86,8 +86,8 @@ struct RegionPicture {
         let holders = (able.isEmpty ? staying : able).filter { statements[$0].leads }
         guard let first = holders.first else { return nil }
         guard holders.count > 1 else { return (first, true) }
-        func order(_ index: Int) -> (Int, UInt64) {
-            (nodes[index].isSettled ? 0 : 1, score(index, stream))
+        func order(_ index: Int) -> (Int, Int, UInt64) {
+            (nodes[index].isCutOff ? 1 : 0, nodes[index].isSettled ? 0 : 1, score(index, stream))
         }
         return holders.min { order($0) < order($1) }.map { ($0, false) }
     }

@@ -110,6 +110,23 @@ struct ClaimsTests {
         #expect(other.list.streams.isEmpty)
     }
 
+    @Test("What a member said before it was lost does not count when it comes back")
+    func comesBack() {
+        var claims = RegionClaims()
+        claims.claim(news)
+        claims.tell(news, isWanted: true, held: nil, highest: 0, isNumberNew: true)
+        claims.commit()
+        var other = member()
+        for one in report(claims, since: 0) { _ = other.take(one, token: 1, countMax: 20, at: Self.at) }
+        #expect(other.list[news]?.leads(1) == true)
+        other.noteDead()
+        for token: UInt64 in [1, 2] {
+            _ = other.take(
+                RegionReport(isLeaving: false, isSettled: true, versionHeld: 0), token: token, countMax: 20, at: Self.at)
+            #expect(other.isUp && other.list.streams.isEmpty && other.list.version == 0)
+        }
+    }
+
     @Test("A slot that others are asked to lead is offered for a while")
     func yields() {
         var claims = RegionClaims()

@@ -85,6 +85,43 @@ struct HostileMemberTests {
         #expect(run.edges[0].counters[.lost] == 0)
     }
 
+    @Test("2,000 reports a second about 8,192 streams: the evaluations are spaced, and what flows goes on")
+    func flood() throws {
+        var run = try region()
+        let peer = peer(of: 0, run)
+        #expect(peer.open())
+        let names = (0..<8_192).compactMap { StreamName("x/\($0)") }
+        func send(_ page: RegionReport.Page) {
+            peer.send(.regionReport(RegionReport(isLeaving: false, isSettled: true, versionHeld: 0, page: page)))
+        }
+        func pause() {
+            peer.answer()
+            peer.renew()
+            run.bench.forgetSent()
+            run.run(for: .milliseconds(20))
+        }
+        let entries = names.map { RegionReport.Entry(stream: $0, isWanted: true) }
+        for (number, page) in RegionReport.pages(version: 1, of: entries).enumerated() {
+            send(page)
+            if number % 40 == 39 { pause() }
+        }
+        pause()
+        #expect(run.edges[0].region?.names.count == names.count + 1)
+        let (work, delivered) = (run.edges[0].work, run.edges[0].counters[.delivered])
+        for step in UInt64(0)..<2_000 {
+            let stream = names[Int(step) * 37 % names.count]
+            send(
+                RegionReport.Page(
+                    PageHeader(version: 2 + step, base: 1 + step),
+                    entries: [.init(stream: stream, isWanted: true, isYielding: step % 2 == 0)]))
+            if step % 40 == 39 { pause() }
+        }
+        // About 18 evaluations of 8,193 streams and three members, and the reports.
+        #expect(run.edges[0].work - work < 1_000_000, "\(run.edges[0].work - work)")
+        #expect(run.edges[0].counters[.delivered] - delivered > 40)
+        #expect(run.edges.prefix(2).allSatisfy { $0.counters[.lost] == 0 })
+    }
+
     @Test("A forged, a replayed and a truncated report are counted, and not believed")
     func forged() throws {
         let run = try region()
