@@ -208,7 +208,8 @@ struct DocumentedVectors {
         ),
         (
             "RegionReport, nothing new",
-            .regionReport(RegionReport(isLeaving: false, isSettled: false, isOnLAN: true, isCutOff: true, versionHeld: 3))
+            .regionReport(
+                RegionReport(isLeaving: false, isSettled: false, isOnLAN: true, isCutOff: true, versionHeld: 3))
         ),
         ("Close", .close(.leaving)),
     ]

@@ -151,6 +151,16 @@ def test_every_mistake_has_its_line_and_column():
     assert wanted <= places, (wanted - places, found)
 
 
+def test_members_are_the_hosts_of_one_line_on_one_lan():
+    with tempfile.NamedTemporaryFile("w", suffix=".network") as file:
+        file.write("site a\nlan l\nhost x[1-2] site=a lan=l\nhost y site=a\n"
+                   "node x[1-2] edge --region 1 members\nnode y set members\n")
+        file.flush()
+        found = netlab("check", file.name, code=2)
+    assert ":5:" not in found and ":6:6: members need one LAN, and y is on none" in found, found
+    assert "a region of one host has no other members" in found, found
+
+
 def test_ready_made_networks_have_no_mistakes():
     for folder in (ROOT / "tools" / "NetLab" / "networks").iterdir():
         assert "HOST" in netlab("check", folder.name)

@@ -274,6 +274,8 @@ class Reader:
         if "members" not in options:
             return options
         lan = next((host.lan for host in map(self.found.hosts.get, names) if host), None)
+        if len(names) < 2 and own == names[0]:
+            self.wrong(column, "members: a region of one host has no other members")
         written = [option for option in options if option != "members"] + ["--listen", "0.0.0.0:4900", "--lan", "lan0"]
         for name in names:
             host = self.found.hosts.get(name)

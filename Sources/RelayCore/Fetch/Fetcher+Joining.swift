@@ -121,6 +121,8 @@ extension Fetcher {
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant, _ core: inout NodeCore) {
         path.becomeLive()
         stream.times.noteFed()
+        // The member may have waited for it before it leads.
+        if !path.candidate.isMember, !core.configuration.neighbours.isEmpty { core.clock.scheduleRegion(now) }
         for leaving in stream.paths.all where leaving.state == .leaving {
             removePath(leaving, of: stream, at: now, &core)
         }

@@ -124,11 +124,6 @@ extension Fetcher {
     mutating func fail(_ link: ParentLink, at now: MonotonicInstant, _ core: inout NodeCore) -> [Int] {
         guard link.state != .dead else { return [] }
         let wasAlive = link.isAlive
-        guard !link.isOverslept else {
-            core.close(link, at: now)
-            if link.isForAnnouncing { core.clock.scheduleNode(now) }
-            return link.streamSlots
-        }
         // If the parent is alive after all, the Close keeps it from sending for the rest of the lease.
         core.close(link, at: now)
         if wasAlive, !link.isLeavingSoon {
@@ -143,6 +138,20 @@ extension Fetcher {
         // A witness is tried again soon: it must hear this entrypoint.
         if link.isForAnnouncing { core.clock.scheduleNode(now + .milliseconds(500)) }
         return link.streamSlots
+    }
+
+    /// Closes all links, because this node slept for longer than its lease: the parents have forgotten it, and what it read
+    /// since was sent before. No parent is blamed. Returns the links, and the slots of the streams that lose a path on each;
+    /// all are closed before any stream looks for another path.
+    func closeOverslept(at now: MonotonicInstant, _ core: inout NodeCore) -> [(ParentLink, [Int])] {
+        if !core.configuration.neighbours.isEmpty { core.clock.scheduleRegion(now) }
+        return core.links.parents.all.filter(\.isAlive).map { link in
+            core.context.count(.linksOverslept)
+            let slots = link.streamSlots
+            core.close(link, at: now)
+            if link.isForAnnouncing { core.clock.scheduleNode(now) }
+            return (link, slots)
+        }
     }
 
     /// Removes the stream's path on a link that died, and chooses paths again.

@@ -79,8 +79,6 @@ final class ParentLink {
     var death = DeathEvidence()
     /// The parent's process is dead by all evidence, and not by silence alone. Set by `noteDeath`.
     private(set) var isProvedDead = false
-    /// This node slept for longer than its lease, so the parent has forgotten it. Set by `noteOverslept`.
-    private(set) var isOverslept = false
     private(set) var retransmitsAsked: UInt64 = 0
 
     // MARK: The lease and what is fetched
@@ -260,7 +258,6 @@ final class ParentLink {
     }
     func noteRetransmitAsked() { retransmitsAsked += 1 }
     func noteDeath() { isProvedDead = true }
-    func noteOverslept() { isOverslept = true }
 
     /// True if the nonce has changed: the lease must be renewed with it.
     func takeNonce(_ nonce: UInt64) -> Bool {

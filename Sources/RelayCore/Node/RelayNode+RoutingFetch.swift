@@ -166,7 +166,7 @@ extension RelayNode {
     ) {
         let held = stream.incarnation?.index.highest ?? 0
         guard let highest = path.ownNumber(entry.highest.rawValue), highest > 0,
-            path.twin == nil || isPlausible(highest, of: stream, at: now)
+            path.twin == nil || stream.isPlausible(highest, at: now)
         else { return }
         if path.state == .joining, held != 0, highest <= held { becameLive(path, of: stream, at: now) }
         if highest >= path.lastSequence {
@@ -187,7 +187,6 @@ extension RelayNode {
     /// The path carries the packets that follow those held here.
     func becameLive(_ path: StreamPath, of stream: StreamState, at now: MonotonicInstant) {
         fetcher.becameLive(path, of: stream, at: now, &core)
-        if region != nil, !path.candidate.isMember { core.clock.scheduleRegion(now) }
         if !stream.children.isEmpty { activateWaiting(of: stream, at: now) }
         core.clock.schedule(stream, now + core.configuration.streamSilenceMax)
     }
@@ -207,19 +206,11 @@ extension RelayNode {
         fetcher.noteRefusal(of: link, reason, at: now, &core)
     }
 
-    /// The leases of this node have run out while it slept, and what it read since was sent before: it asks again everywhere
-    /// at once, and blames no parent.
+    /// The leases of this node have run out while it slept: it asks again everywhere at once.
     func reopenLinks(at now: MonotonicInstant) {
-        let links = core.links.parents.all.filter(\.isAlive)
-        // All are closed first: none of them is a way out for a stream that loses another one.
-        let lost = links.map { link in
-            core.context.count(.linksOverslept)
-            link.noteOverslept()
-            return fetcher.fail(link, at: now, &core)
-        }
+        let lost = fetcher.closeOverslept(at: now, &core)
         region?.noteOverslept(at: now)
-        noteRegionChange(at: now)
-        for (link, slots) in zip(links, lost) { lose(slots, on: link, at: now) }
+        for (link, slots) in lost { lose(slots, on: link, at: now) }
     }
 
     /// Closes a failed link: its streams, and only they, move to the next parent at once.

@@ -60,7 +60,6 @@ extension RelayNode {
     func leaveRegion(at now: MonotonicInstant) {
         guard region != nil else { return }
         region?.leave(at: now)
-        core.clock.scheduleRegion(now)
         handleRegionTimer(at: now)
     }
 

@@ -40,12 +40,4 @@ extension RelayNode {
             fetcher.subscribe(path, of: stream, at: now, &core)
         }
     }
-
-    /// See `HotStream.isPlausible`.
-    func isPlausible(_ number: UInt64, of stream: StreamState, at now: MonotonicInstant) -> Bool {
-        guard let hot = stream.hot, let incarnation = stream.incarnation else { return false }
-        return hot.isPlausible(
-            number, after: incarnation.index.highest, rate: stream.arrivals.rate.perSecond(at: now),
-            silence: now - stream.arrivals.lastKept)
-    }
 }

@@ -102,3 +102,13 @@ final class HotStream {
     /// Hosts whose feeds are left out now.
     func different(at now: MonotonicInstant) -> [String] { different.filter { now < $0.until }.map(\.host) }
 }
+
+extension StreamState {
+    /// See `HotStream.isPlausible`.
+    func isPlausible(_ number: UInt64, at now: MonotonicInstant) -> Bool {
+        guard let hot, let incarnation else { return false }
+        return hot.isPlausible(
+            number, after: incarnation.index.highest, rate: arrivals.rate.perSecond(at: now),
+            silence: now - arrivals.lastKept)
+    }
+}

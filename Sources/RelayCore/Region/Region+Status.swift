@@ -12,14 +12,18 @@ extension Region {
             if let leader = self[name]?.leader { loads[leader, default: 0] += 1 }
         }
         func leads(_ node: NodeID) -> Int { loads[node] ?? 0 }
+        func state(isLeaving: Bool, isCutOff: Bool, isSettled: Bool) -> String {
+            isLeaving ? "leaving" : isCutOff ? "cut off" : isSettled ? "up" : "new"
+        }
         let mine = RegionStatus.Member(
-            name: own, endpoint: nil, state: isLeaving ? "leaving" : isCutOff ? "cut off" : isSettled(at: now) ? "up" : "new",
+            name: own, endpoint: nil,
+            state: state(
+                isLeaving: standing.isLeaving, isCutOff: standing.isCutOff, isSettled: standing.isSettled(at: now)),
             heardSecondsAgo: nil, leads: leads(NodeID(name: own)))
         let others = members.map { member in
             let state =
-                !member.isUp
-                ? "down"
-                : member.isLeaving ? "leaving" : member.isCutOff ? "cut off" : member.isSettled ? "up" : "new"
+                member.isUp
+                ? state(isLeaving: member.isLeaving, isCutOff: member.isCutOff, isSettled: member.isSettled) : "down"
             return RegionStatus.Member(
                 name: member.name, endpoint: member.endpoint.description, state: state,
                 heardSecondsAgo: member.heardAt.map { (now - $0).seconds }, leads: leads(member.node))
@@ -29,7 +33,7 @@ extension Region {
         }
         return RegionStatus(
             members: [mine] + others, slots: slots, slotsTotal: names.count,
-            aloneSeconds: aloneSince.map { (now - $0).seconds })
+            aloneSeconds: standing.aloneSince.map { (now - $0).seconds })
     }
 
     private func slot(

@@ -26,27 +26,15 @@ struct Region {
     /// A member was lost, or this one leaves: the evaluation cannot wait.
     private var isUrgent = false
     private var evaluatedAt = MonotonicInstant(nanoseconds: .min / 2)
-    /// When this member came, or came back to the others.
-    private var joinedAt: MonotonicInstant
-    /// Since when it hears no other member; nil if it hears one.
-    private(set) var aloneSince: MonotonicInstant?
-    private(set) var isLeaving = false
-    /// It slept, and first has to catch up with what it missed.
-    private var catchesUpUntil = MonotonicInstant(nanoseconds: .min / 2)
-    /// It should take no slots.
-    private(set) var isCutOff = false
+    private(set) var standing: RegionStanding
     private var numbersAt = MonotonicInstant.zero
-    private var wasSettled = false
-    /// When this member last said of itself, for the first time, that it is settled or that it leaves.
-    private var newsAt = MonotonicInstant(nanoseconds: .min / 2)
 
     init(_ configuration: RelayConfiguration, at now: MonotonicInstant) {
         members = configuration.neighbours.sorted { $0.name < $1.name }.map(RegionMember.init)
         own = NodeID(name: configuration.name)
         rules = configuration.regionRules
         picture = RegionPicture([RegionPicture.Node(id: own)])
-        joinedAt = now
-        aloneSince = now
+        standing = RegionStanding(rules, at: now)
     }
 
     // MARK: What is reported
@@ -68,8 +56,8 @@ struct Region {
         core.context.count(.regionReportsReceived)
         let wasUp = members[place].isUp
         // A member that was cut off from those who stayed together comes back to them.
-        if !wasUp, aloneSince != nil {
-            if report.isSettled { joinedAt = now }
+        if !wasUp, standing.aloneSince != nil {
+            if report.isSettled { standing.rejoin(at: now) }
             offerAll(at: now)
         }
         let outcome = members[place].take(
@@ -95,8 +83,8 @@ struct Region {
     /// This member has slept for so long that the others took it for dead.
     mutating func noteOverslept(at now: MonotonicInstant) {
         for place in members.indices where members[place].isUp { members[place].noteDead() }
-        (joinedAt, isChanged, isUrgent) = (now, true, true)
-        catchesUpUntil = now + rules.cutSpan
+        standing.noteOverslept(at: now)
+        (isChanged, isUrgent) = (true, true)
         offerAll(at: now)
     }
 
@@ -112,8 +100,7 @@ struct Region {
 
     /// This member is about to stop: the others take its slots.
     mutating func leave(at now: MonotonicInstant) {
-        guard !isLeaving else { return }
-        (isLeaving, isChanged, isUrgent, newsAt) = (true, true, true, now)
+        if standing.leave(at: now) { (isChanged, isUrgent) = (true, true) }
     }
 
     /// Whether viewers of this member, or children outside the region, want a stream.
@@ -121,8 +108,6 @@ struct Region {
         guard let stream else { return false }
         return stream.isWanted || stream.children.contains { child in !members.contains { $0.node == child.link.node } }
     }
-
-    func isSettled(at now: MonotonicInstant) -> Bool { now - joinedAt >= rules.settleAfter }
 
     // MARK: Evaluation
 
@@ -142,9 +127,9 @@ struct Region {
             let deadline = members[place].deadline(rules.silenceMax, judgeFrom: core.clock.judgeSilenceFrom)
             if let deadline, now >= deadline { lose(place, .silent, &core) }
         }
-        noteSleep(core)
-        if isSettled(at: now) != wasSettled { (wasSettled, isChanged, newsAt) = (!wasSettled, true, now) }
-        noteReachability(at: now, &core)
+        standing.noteSleep(core.clock.sleep.length, until: core.clock.sleep.until)
+        if claims.expire(at: now) { isChanged = true }
+        if standing.review(reachesNoParent: claims.isCutOff, at: now) { isChanged = true }
         if now - numbersAt >= rules.numbersInterval { isChanged = true }
         yieldStarved(at: now, &core)
         endAttempts(at: now, &core)
@@ -172,19 +157,14 @@ struct Region {
         tell(name, isNumberNew: false, core)
     }
 
-    /// While this node did not run, the others took it for dead: it has come back to them.
-    private mutating func noteSleep(_ core: borrowing NodeCore) {
-        let sleep = core.clock.sleep
-        if sleep.length >= rules.silenceMax, sleep.until > joinedAt { joinedAt = sleep.until }
-    }
-
     private mutating func look(at now: MonotonicInstant, _ core: borrowing NodeCore) {
         live = members.indices.filter { members[$0].isUp }
-        if live.isEmpty { aloneSince = aloneSince ?? now } else { aloneSince = nil }
+        standing.note(isAlone: live.isEmpty, at: now)
         picture = RegionPicture(
             [
                 RegionPicture.Node(
-                    id: own, isLeaving: isLeaving, isSettled: isSettled(at: now), isCutOff: isCutOff)
+                    id: own, isLeaving: standing.isLeaving, isSettled: standing.isSettled(at: now),
+                    isCutOff: standing.isCutOff)
             ]
                 + live.map {
                     RegionPicture.Node(
@@ -244,7 +224,7 @@ struct Region {
             isChange = true
         }
         if decision.leader != own, claims.leads(name), decision.isClaimed {
-            let isConflict = !isLeaving && !claims.isYielding(name)
+            let isConflict = !standing.isLeaving && !claims.isYielding(name)
             if isConflict, isChange { core.context.count(.slotConflicts) }
             guard !isConflict || rules.resolvesConflicts else { return }
             core.context.count(.slotsHandedOver)
@@ -280,14 +260,6 @@ struct Region {
                 isChanged = true
             }
         }
-    }
-
-    /// What this member asked of others is over after a while; whether it is cut off may be news.
-    private mutating func noteReachability(at now: MonotonicInstant, _ core: inout NodeCore) {
-        if claims.expire(at: now) { isChanged = true }
-        let isCutOff = claims.isCutOff || now < catchesUpUntil
-        guard isCutOff != self.isCutOff else { return }
-        (self.isCutOff, isChanged, newsAt) = (isCutOff, true, now)
     }
 
     /// Asks others to lead the streams whose parents this member cannot reach.
@@ -358,12 +330,13 @@ struct Region {
         claims.commit()
         for place in members.indices {
             guard let link = core.links.parent(at: members[place].endpoint), link.isAlive,
-                members[place].isDue(version: claims.version, newsAt: newsAt, rules, at: now)
+                members[place].isDue(version: claims.version, newsAt: standing.newsAt, rules, at: now)
             else { continue }
             let pages = claims.pages(since: members[place].versionHeld)
             var report = RegionReport(
-                isLeaving: isLeaving, isSettled: isSettled(at: now), isOnLAN: core.configuration.lan != nil,
-                isCutOff: isCutOff, versionHeld: members[place].list.version)
+                isLeaving: standing.isLeaving, isSettled: standing.isSettled(at: now),
+                isOnLAN: core.configuration.lan != nil, isCutOff: standing.isCutOff,
+                versionHeld: members[place].list.version)
             if pages.isEmpty { core.send(.regionReport(report), on: link, at: now) }
             for page in pages {
                 report.page = page
@@ -380,7 +353,7 @@ struct Region {
         let version = claims.version + (claims.isChanged ? 1 : 0)
         for member in members {
             if core.links.parent(at: member.endpoint)?.isAlive == true {
-                next = min(next, member.due(version: version, newsAt: newsAt, rules))
+                next = min(next, member.due(version: version, newsAt: standing.newsAt, rules))
             }
             if let deadline = member.deadline(rules.silenceMax, judgeFrom: core.clock.judgeSilenceFrom) {
                 next = min(next, deadline)
@@ -423,11 +396,4 @@ struct Region {
                 cause: node == slot.leader ? "leader 1 of the region" : "member of the region", isMember: true)
         }
     }
-}
-
-/// Why a member counts as dead.
-public enum RegionLoss: String, Sendable, Equatable {
-    case silent = "it has not reported for three intervals"
-    case leaves = "it has stopped, as it said"
-    case refused = "its host says that nobody listens on its port, and it answers no question"
 }

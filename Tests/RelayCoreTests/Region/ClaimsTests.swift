@@ -122,7 +122,8 @@ struct ClaimsTests {
         other.noteDead()
         for token: UInt64 in [1, 2] {
             _ = other.take(
-                RegionReport(isLeaving: false, isSettled: true, versionHeld: 0), token: token, countMax: 20, at: Self.at)
+                RegionReport(isLeaving: false, isSettled: true, versionHeld: 0), token: token, countMax: 20, at: Self.at
+            )
             #expect(other.isUp && other.list.streams.isEmpty && other.list.version == 0)
         }
     }

@@ -83,7 +83,16 @@ def with_laboratory(description: Description, words, body) -> int:
         except (Problem, RuntimeError) as problem:
             print(f"{problem}; the logs are in {keep_logs(laboratory)}", file=sys.stderr, flush=True)
             return 2
-    return supervisor.supervise("bench-region", run)
+    # A process can make a namespace of processes only once.
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            code = supervisor.supervise("bench-region", run)
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":

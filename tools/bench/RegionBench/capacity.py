@@ -31,6 +31,8 @@ def measure_capacity(words, with_laboratory) -> int:
         for hosts in [1, HOSTS]:
             description = write_network(pathlib.Path(folder) / f"hosts{hosts}", hosts)
             code = max(code, with_laboratory(description, words, lambda lab, hosts=hosts: run(lab, hosts, single)))
+            if code == 2:
+                break
         return code
 
 
@@ -46,7 +48,7 @@ def write_network(folder: pathlib.Path, hosts: int) -> Description:
     path.write_text(
         "zone capacity.example files=.\nsite nyc\nlan nyc-lan\nhost encoder site=nyc\nhost ns site=nyc\nhost ep site=nyc\n"
         f"host set-[1-{hosts}] site=nyc lan=nyc-lan\nhost edge-[1-{edges}] site=nyc\n"
-        f"node ns nameserver\nnode ep entrypoint\nnode set-[1-{hosts}] set members\n"
+        f"node ns nameserver\nnode ep entrypoint\nnode set-[1-{hosts}] set{' members' if hosts > 1 else ''}\n"
         + "".join(f"node edge-{n} edge --region {n}\n" for n in range(1, edges + 1)))
     return Description(path)
 

@@ -16,9 +16,9 @@ from worker import Worker
 
 SPAN = 2.5
 """How long a failure lasts, in seconds."""
-AFTER = 1.0
-"""Seconds from its end to the beginning of the next one, at least."""
 STEADY_MAX = 40
+STEADY_LOOKS = 4
+"""So many looks in a row, a quarter of a second apart, must find nothing late."""
 STALL = 0.1
 
 
@@ -78,12 +78,15 @@ class Region:
         return fetching[0] if len(fetching) == 1 and leaders == set(fetching) else None
 
     def wait_steady(self):
-        """Until one member leads, and every viewer gets the stream."""
-        end = time.monotonic() + STEADY_MAX
-        while self.leader() is None or not all(viewer.flows() for viewer in self.viewers.values()):
+        """Until one member leads, and every viewer gets the stream without delay: a new one begins with the past."""
+        end, steady = time.monotonic() + STEADY_MAX, 0
+        while steady < STEADY_LOOKS:
             if time.monotonic() > end:
                 raise Problem(f"{STEADY_MAX} s after a failure, the region is not steady again")
-            time.sleep(0.1)
+            time.sleep(0.25)
+            got = [viewer.worker.ask("take", None) for viewer in self.viewers.values()]
+            is_steady = self.leader() is not None and all(each["packets"] and not each["late"] for each in got)
+            steady = steady + 1 if is_steady else 0
 
     def target(self, failure: Failure) -> str:
         leader = self.leader()
@@ -132,7 +135,6 @@ class Region:
             lab.drops.heal()
         if is_down and target in self.viewers:
             self.viewers[target].begin()
-        time.sleep(AFTER)
         self.wait_steady()
         return {
             "lost": sum(got["lost"] + got["late"] for got in counted),
