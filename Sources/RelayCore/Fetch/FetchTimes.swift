@@ -12,7 +12,8 @@ struct FetchTimes {
     private(set) var since: MonotonicInstant?
     /// When the newest path was requested. Silence before this instant does not count.
     private(set) var lastJoin: MonotonicInstant = .zero
-    /// Since when no parent outside the region has carried the stream, though one was asked; nil while one does. Set by `noteStarved` and `noteFed`.
+    /// Since when no parent outside the region has carried the stream, though one was asked; nil while one does. Set by
+    /// `noteStarved` and `noteFed`.
     private(set) var starvedSince: MonotonicInstant?
     private var lastExtraPath: MonotonicInstant = .zero
     private var resubscribed: MonotonicInstant = .zero

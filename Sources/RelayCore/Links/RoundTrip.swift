@@ -34,8 +34,8 @@ struct RoundTrip {
         smoothed == nil ? .milliseconds(150) : silenceMax(atLeast: .milliseconds(50))
     }
 
-    /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7), at most 3 s beyond
-    /// which no path is of use: a peer that answers late on purpose keeps no dead link for longer.
+    /// Silence after which a link is dead: `floor`, or 2·SRTT + 4·RTTVAR if that is longer (design §7), but no more than
+    /// 3 s: a peer that answers late on purpose must not keep a dead link for long.
     func silenceMax(atLeast floor: TimeSpan) -> TimeSpan {
         guard let smoothed else { return floor }
         return max(floor, min(smoothed * 2 + variation * 4, Self.silenceLongest))

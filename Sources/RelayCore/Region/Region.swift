@@ -180,7 +180,10 @@ struct Region {
             }
         }
         let sorted = SortedNames(all)
-        for name in names where !sorted.contains(name) { slots[name] = nil }
+        for name in names where !sorted.contains(name) {
+            slots[name] = nil
+            claims.endAttempt(name)
+        }
         names = sorted.all
     }
 
@@ -232,11 +235,8 @@ struct Region {
         }
     }
 
-    /// This member should lead the stream. Another one that still does goes on until this one gets the stream from outside,
-    /// so that nothing is lost if it does not.
-    private mutating func take(
-        _ name: StreamName, isLed: Bool, at now: MonotonicInstant, _ core: inout NodeCore
-    ) {
+    /// This member should lead the stream. Another one that does goes on until this one gets it from outside.
+    private mutating func take(_ name: StreamName, isLed: Bool, at now: MonotonicInstant, _ core: inout NodeCore) {
         if isLed, let stream = core.streams[name], stream.hasDemand, !stream.paths.hasLiveOutside {
             claims.attempt(name, until: now + rules.startPatience)
         } else {
@@ -287,7 +287,9 @@ struct Region {
 
     /// Others may lead what this member leads, and have led it while it was away: they go on.
     private mutating func offerAll(at now: MonotonicInstant) {
-        for name in claims.led.all { claims.yield(name, until: now + rules.offerSpan, isForced: false) }
+        for name in claims.led.all where !claims.isYielding(name) {
+            claims.yield(name, until: now + rules.offerSpan, isForced: false)
+        }
     }
 
     /// Offers slots above the bound to others.
@@ -362,9 +364,7 @@ struct Region {
         for name in claims.led.all where !claims.isYielding(name) {
             if let stream = core.streams[name], let due = starvationDue(of: stream) { next = min(next, due) }
         }
-        for name in claims.attempted.all {
-            if let end = claims.attemptEnd(name) { next = min(next, end) }
-        }
+        for name in claims.attempted.all { next = min(next, claims.attemptEnd(name) ?? next) }
         if isChanged { next = min(next, evaluationDue) }
         return max(next, now + .milliseconds(1))
     }
