@@ -93,6 +93,7 @@ enum CounterHelp {
         "links_refused": "Links refused to children.",
         "links_replaced": "Links closed because the same node opened another one.",
         "links_evicted": "Links closed to make room because they had no subscriptions.",
+        "links_overslept": "Links to parents opened again because this node had not run for longer than its lease.",
         "leases_expired": "Links and subscriptions of children that expired.",
         "subscribes_sent": "Subscribe messages sent to parents.",
         "subscribes_received": "Subscribe messages received from children.",
