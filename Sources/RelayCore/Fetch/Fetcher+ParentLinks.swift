@@ -140,16 +140,16 @@ extension Fetcher {
         return link.streamSlots
     }
 
-    /// Closes all links, because this node slept for longer than its lease: the parents have forgotten it, and what it read
-    /// since was sent before. No parent is blamed. Returns the links, and the slots of the streams that lose a path on each;
+    /// Closes all links to parents, because this node slept for longer than its lease: they have forgotten it, and what it read since
+    /// was sent before. No parent is blamed. Returns the links, and the slots of the streams that lose a path on each;
     /// all are closed before any stream looks for another path.
     func closeOverslept(at now: MonotonicInstant, _ core: inout NodeCore) -> [(ParentLink, [Int])] {
         if !core.configuration.neighbours.isEmpty { core.clock.scheduleRegion(now) }
-        return core.links.parents.all.filter(\.isAlive).map { link in
+        // An entrypoint that comes back is not in a hurry: another one leads its streams meanwhile.
+        return core.links.parents.all.filter { $0.isAlive && !$0.isForAnnouncing }.map { link in
             core.context.count(.linksOverslept)
             let slots = link.streamSlots
             core.close(link, at: now)
-            if link.isForAnnouncing { core.clock.scheduleNode(now) }
             return (link, slots)
         }
     }
