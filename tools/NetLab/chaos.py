@@ -13,6 +13,7 @@ from description import Description
 from faults import Fault, Plan
 from identities import Problem
 from laboratory import Laboratory
+from leadership import leadership
 from load import Encoders, Viewers
 from sessions import keep_logs, own_folder
 from supervisor import Listener
@@ -246,12 +247,7 @@ class Chaos:
         for lan in described.lans:
             members = described.hosts_of(lan)
             for stream in self.streams:
-                leaders = {
-                    slot["leader"] for name in members for slot in (states[name].get("members") or {}).get("slots", [])
-                    if slot["stream"] == stream}
-                fetching = [
-                    name for name in members for each in states[name].get("streams", []) if each["name"] == stream
-                    if any(path["parent"] not in members for path in each["paths"])]
+                leaders, fetching = leadership(states, members, stream)
                 is_wanted = members[0] in self.edges or leaders or fetching
                 if is_wanted and not (len(leaders) == 1 and fetching == list(leaders)):
                     wrong.append(f"{stream} at {lan} has the leaders {', '.join(sorted(leaders)) or 'none'}, "
@@ -271,7 +267,8 @@ class Chaos:
         totals = [sum(column) for column in zip(*self.viewers.ask("counts"))]
         packets, lost, backward, damaged, marked, disconnected = totals
         names = {"kill": "kill", "stop": "stop", "cut": "cut", "one-way": "one-way cut", "partition": "partition",
-                 "wan": "WAN cut", "lan": "LAN cut", "split": "LAN partition", "heal": "heal", "edit": "zone edit", "nameserver": "name server restart"}
+                 "wan": "WAN cut", "lan": "LAN cut", "split": "LAN partition", "heal": "heal", "edit": "zone edit",
+                 "nameserver": "name server restart"}
         faults = ", ".join(
             f"{count} {name}{'s' if count > 1 else ''}" for kind, name in names.items() if (count := self.counts[kind]))
         print(f"{len(self.wanted)} viewers got {packets} packets; {lost} lost, {backward} twice or out of order, "

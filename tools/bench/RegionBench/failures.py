@@ -9,6 +9,7 @@ from distribution import quantiles
 from encoder import Encoder
 from identities import Problem
 from laboratory import Laboratory
+from leadership import leadership
 from namespaces import open_socket
 from players import Player
 from stream import NumberedStream
@@ -67,14 +68,8 @@ class Region:
 
     def leader(self) -> str | None:
         """The member that leads the stream, if all that run agree on it, and it alone fetches from outside."""
-        leaders, fetching = set(), []
-        for name in self.members:
-            state = self.lab.status(name)
-            slots = (state.get("members") or {}).get("slots", [])
-            leaders |= {slot["leader"] for slot in slots if slot["stream"] == self.stream}
-            paths = [path for each in state.get("streams", []) if each["name"] == self.stream for path in each["paths"]]
-            if any(path["parent"] not in self.members for path in paths):
-                fetching.append(name)
+        states = {name: self.lab.status(name) for name in self.members}
+        leaders, fetching = leadership(states, self.members, self.stream)
         return fetching[0] if len(fetching) == 1 and leaders == set(fetching) else None
 
     def wait_steady(self):

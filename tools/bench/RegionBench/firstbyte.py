@@ -63,10 +63,6 @@ def run(lab: Laboratory, names: list[str]) -> int:
     print(f"request to first byte at a member, stream at another one, ms: minimum, median, 90 %, worst; "
           f"{len(times)} viewers, pictures every {INTERVAL * 4e3:.0f} ms")
     print(f"{quantiles([each * 1e3 for each in times], 1)} ms; figure to reach: {TARGET * 1e3:.0f} ms", flush=True)
-    worker_end(encoders, first)
-    return int(sorted(times)[round((len(times) - 1) * 0.9)] > TARGET)
-
-
-def worker_end(*workers: Worker):
-    for worker in workers:
+    for worker in [encoders, first]:
         worker.end()
+    return int(sorted(times)[round((len(times) - 1) * 0.9)] > TARGET)
